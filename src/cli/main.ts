@@ -1,0 +1,29 @@
+// The command line: one file per subcommand, each registers itself here.
+import { Command } from 'commander';
+import { readFileSync } from 'node:fs';
+
+/** What a subcommand's file exports. */
+export type Register = (program: Command) => void;
+
+const commands: Register[] = [];
+
+const here = import.meta.url;
+const root = new URL(here.includes('/dist/') ? '../../../' : '../../', here);
+const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string };
+
+const program = new Command('thermoloop')
+  .description('Control service for analog thermodynamic chips, and their bit-accurate simulated twin.')
+  .version(version)
+  .showHelpAfterError('(add --help for the options and examples)')
+  .configureHelp({ sortSubcommands: true });
+for (const register of commands) register(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // One sentence and what to do; the stack only when asked for.
+  const { message, remedy, stack } = error as Error & { remedy?: string };
+  process.stderr.write(`thermoloop: ${message}\n${remedy ? `${remedy}\n` : ''}`);
+  if (process.env['THERMOLOOP_DEBUG']) process.stderr.write(`${stack}\n`);
+  process.exitCode = 1;
+}

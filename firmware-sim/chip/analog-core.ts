@@ -24,10 +24,16 @@ export interface CoreProgram {
 }
 
 export interface CorePhase {
+  /** Integration steps, 1 or more. */
   steps: number;
+  /** Whether J and b of the active program act; the on-site terms and the noise always do. */
   coupled: boolean;
-  /** Field codes of `units` length with the linear ramp of the phase in Q15 (32768 = 1.0), or null. */
+  /**
+   * A force, not an energy: dx/dt = ... + mu * a(t) * code * scale_E0 (physics.md, section 0: "constant force 2 s").
+   * Codes of `units` length; a ramps linearly over the phase, in Q15 (32768 = 1.0, at most 1.0 in size). Null: none.
+   */
   field: { code: Int16Array; scale_E0: number; from_q15: number; to_q15: number } | null;
+  /** 1..4095 in the program's noise temperature scale. (The 0 of the wire, "as programmed", is the firmware's.) */
   noiseTemperatureCode: number;
   /** Ascending step counts in [0, steps] after which the state is read; 0 reads before the first step. */
   readAtStep: readonly number[];
@@ -63,7 +69,8 @@ export interface AnalogCore {
   /**
    * Runs independent restarts from x = 0; resolves to readout codes, shape [samples][reads][units], signed 12 bit.
    * Sample k of a run depends on (program, schedule, seed, k) only: not on batches, threads or history.
+   * One run at a time. Aborting the signal rejects with its reason within about 100 ms, the core idle again.
    */
-  run(run: CoreRun): Promise<Int16Array>;
+  run(run: CoreRun, signal?: AbortSignal): Promise<Int16Array>;
   close(): Promise<void>;
 }

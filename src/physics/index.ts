@@ -1,0 +1,11 @@
+// What the chip is, in pure functions: models, codes, images, energy, heat, thermometer, estimators, array files.
+export * from './errors.ts';
+export * from './model.ts';
+export * from './packing.ts';
+export * from './quantise.ts';
+export * from './image.ts';
+export * from './samples.ts';
+export * from './energy.ts';
+export * from './equilibrium.ts';
+export * from './statistics.ts';
+export * from './prototypes.ts';

@@ -9,3 +9,5 @@ export * from './energy.ts';
 export * from './equilibrium.ts';
 export * from './statistics.ts';
 export * from './prototypes.ts';
+export * from './npy.ts';
+export * from './model-file.ts';

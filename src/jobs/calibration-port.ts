@@ -1,0 +1,25 @@
+// What a calibration procedure is to the runner: a function that measures a device and hands back values. The
+// procedures themselves live in src/calibration and are handed in.
+import type { JsonObject } from '../store/index.ts';
+
+export interface CalibrationProgress {
+  /** Samples or steps done. */
+  done: number;
+  total: number;
+}
+
+export interface CalibrationOutcome {
+  values: JsonObject;
+  /** Standard errors, with the keys of `values`. */
+  stderr: JsonObject;
+  /** Identity of the chip that was measured. */
+  device: { uid: string; backend: string; bootId: string; firmware: string; schemaHash: string };
+  /** Whatever is too big for the row, for example per-unit arrays. */
+  blob?: Uint8Array;
+}
+
+export type CalibrationProcedure<D> = (
+  device: D,
+  options: JsonObject,
+  control: { onProgress(progress: CalibrationProgress): void; signal: AbortSignal },
+) => Promise<CalibrationOutcome>;

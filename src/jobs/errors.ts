@@ -1,0 +1,58 @@
+// The error class of the jobs floor, and refusals: what admission says of a request that cannot become a job.
+
+export const JobErrorCode = {
+  unknownDevice: 'unknown-device',
+  unknownModel: 'unknown-model',
+  unknownJob: 'unknown-job',
+  unknownCalibration: 'unknown-calibration',
+  unknownProcedure: 'unknown-calibration-kind',
+  alreadyFinished: 'already-finished',
+  deviceOffline: 'device-offline',
+  wrongBackend: 'wrong-backend',
+  validationFailed: 'validation-failed',
+  couplingOutOfRange: 'coupling-out-of-range',
+  closed: 'runner-closed',
+} as const;
+export type JobErrorCode = (typeof JobErrorCode)[keyof typeof JobErrorCode];
+
+/** One field of a request that is not acceptable; `pointer` is a JSON Pointer into the job body. */
+export interface RefusedField {
+  pointer: string;
+  detail: string;
+  allowed: unknown;
+}
+
+const REMEDY: Record<JobErrorCode, string> = {
+  'unknown-device': 'List the devices with GET /v1/devices and use one of their ids.',
+  'unknown-model': 'Upload the model with POST /v1/models first and use the digest it answers.',
+  'unknown-job': 'List the jobs with GET /v1/jobs.',
+  'unknown-calibration': 'List the calibrations with GET /v1/calibrations.',
+  'unknown-calibration-kind': 'Use one of the kinds the answer lists.',
+  'already-finished': 'Nothing needs to be done: the job has reached its final state.',
+  'device-offline': 'Wait until the device is back, or submit with "onUnmet": "wait" to queue the job for it.',
+  'wrong-backend': 'Name a device with the backend you want, or leave "device.backend" out.',
+  'validation-failed': 'Change the named fields to allowed values.',
+  'coupling-out-of-range': 'Scale the model down, or use a device with a larger range.',
+  'runner-closed': 'The service is stopping; send the request again when it is back.',
+};
+const RETRYABLE: ReadonlySet<JobErrorCode> = new Set(['device-offline', 'runner-closed']);
+
+export class JobError extends Error {
+  readonly code: JobErrorCode;
+  readonly retryable: boolean;
+  readonly remedy: string;
+  readonly errors: RefusedField[];
+
+  constructor(
+    code: JobErrorCode,
+    message: string,
+    options: { errors?: RefusedField[]; remedy?: string; cause?: unknown } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.name = 'JobError';
+    this.code = code;
+    this.retryable = RETRYABLE.has(code);
+    this.remedy = options.remedy ?? REMEDY[code];
+    this.errors = options.errors ?? [];
+  }
+}

@@ -1,0 +1,20 @@
+// The public face of jobs: admission, the queue's runner, progress, and the samples of a finished job.
+export * from './errors.ts';
+export * from './request.ts';
+export type * from './device-port.ts';
+export type * from './calibration-port.ts';
+export { createJobRunner } from './runner.ts';
+export type {
+  Alongside,
+  CalibrationRequest,
+  CalibrationView,
+  CancelAnswer,
+  JobEvent,
+  JobRunner,
+  JobRunnerOptions,
+  JobView,
+  RunnerCounters,
+  SubmitOptions,
+} from './runner.ts';
+export { readJobSamples } from './samples.ts';
+export type { JobSamples } from './samples.ts';

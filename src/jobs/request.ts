@@ -1,0 +1,119 @@
+// What a relax job asks for, and what it answers: the JSON that is stored with the job and shown by the API.
+import type { Digest, JobPhase } from '../store/index.ts';
+import type { Backend } from './device-port.ts';
+
+/** Names of the API for the priority column; higher runs first. */
+export const JobPriority = { batch: 0, normal: 10, interactive: 20 } as const;
+export type JobPriorityName = keyof typeof JobPriority;
+
+/** A relax job: let go from thermal noise, read at fixed times (service-api.md, section 3). */
+export interface RelaxJobRequest {
+  mode: 'relax';
+  model: string;
+  device: { id: string; backend?: Backend };
+  relax: {
+    /** Coupled time t_f. */
+    duration_s: number;
+    /** Within (0, duration_s], ascending; the last one ends the heat. Default: [duration_s]. */
+    readAt_s?: number[];
+    /** `prepare_s`: uncoupled time before; default duration_s. */
+    initial?: { kind: 'thermal'; prepare_s?: number };
+  };
+  /** kT over the model's own kT; default 1. */
+  noiseTemperature?: number;
+  samples: { count: number };
+  /** Twins only; an unsigned 64-bit integer, in decimal where a JSON number would lose digits. */
+  seed?: number | string;
+  /** Twins only; integration step. More than the default is the fast mode, labelled in the result (decisions 2). */
+  step_s?: number;
+  /** Default true: without the switch-on read there is no heat (decisions 9). */
+  record?: { heat?: boolean };
+  labels?: Record<string, string>;
+  priority?: JobPriorityName;
+  /** `never` is the only one in this version (decisions 37). */
+  retry?: 'never';
+  /** `wait`: accept although the device is offline; default `reject`. */
+  onUnmet?: 'reject' | 'wait';
+}
+
+/** The same with every default filled in; what is stored. */
+export interface AdmittedRelaxJob {
+  mode: 'relax';
+  model: Digest;
+  device: { id: string; backend: Backend | null };
+  relax: { duration_s: number; readAt_s: number[]; initial: { kind: 'thermal'; prepare_s: number } };
+  noiseTemperature: number;
+  samples: { count: number };
+  seed: string | null;
+  step_s: number | null;
+  record: { heat: boolean };
+  labels: Record<string, string>;
+  priority: JobPriorityName;
+  retry: 'never';
+  onUnmet: 'reject' | 'wait';
+}
+
+/** Q = V(switch-on) - V(last read) per sample, in kT of the job's nominal noise temperature. */
+export interface JobHeat {
+  mean_kT: number;
+  sd_kT: number;
+  stderr_kT: number;
+  n: number;
+  /** Time of the read that ends the heat. */
+  until_s: number;
+  /** Float64 little-endian, one value per sample. */
+  blob: Digest;
+}
+
+/** What a succeeded job stores as its result. */
+export interface JobResult {
+  samples: {
+    /** Samples, reads, units. */
+    shape: [number, number, number];
+    dtype: 'int16';
+    reads: { time_s: number; label: 'switch-on' | 'read' }[];
+    /** x per code. */
+    stateScale: number;
+    /** The stored int16 codes. */
+    blob: Digest;
+    bytes: number;
+    /** SHA-256 of the packed bytes of the link, verified against the device's own. */
+    wireDigest: string;
+  };
+  heat: JobHeat | null;
+  /** Why there is no heat. */
+  heatReason: string | null;
+  timing: { upload_s: number; relax_s: number; total_s: number; sentBytes: number; skippedUpload: boolean };
+  provenance: {
+    device: string;
+    deviceUid: string;
+    backend: string;
+    bootId: string;
+    firmware: string;
+    schemaHash: string;
+    model: Digest;
+    programDigest: string;
+    seed: string | null;
+    step_s: number;
+    /** Step above 0.001 of the time unit: the bias of the step is larger (decisions 2). */
+    fastMode: boolean;
+    noiseTemperature_ratio: number;
+    /** kT of the heat, E0. */
+    noiseTemperature_E0: number;
+    /** The latest noise temperature calibration of this chip, if any. */
+    calibration: string | null;
+  };
+}
+
+/** How far a running job or calibration is; in memory only. */
+export interface JobProgress {
+  phase: JobPhase;
+  /** Samples done; bytes while programming. */
+  done: number;
+  total: number;
+  unit: 'samples' | 'bytes' | 'steps';
+  /** Per second over the present phase; null until known. */
+  rate_per_s: number | null;
+  /** Seconds to the end of the present phase; null until known. */
+  eta_s: number | null;
+}

@@ -1,0 +1,60 @@
+// The one error class of the store: an enumerated code, whether trying again can help, and what a person can do.
+
+/** What can go wrong in the store. The texts may change, the codes never do. */
+export const StoreErrorCode = {
+  storageFull: 'storage-full',
+  schemaTooNew: 'schema-too-new',
+  locked: 'locked',
+  corruptBlob: 'corrupt-blob',
+  notFound: 'not-found',
+  conflict: 'conflict',
+  failed: 'storage-failed',
+} as const;
+export type StoreErrorCode = (typeof StoreErrorCode)[keyof typeof StoreErrorCode];
+
+const REMEDY: Record<StoreErrorCode, string> = {
+  'storage-full': 'Free space on the disk that holds the data directory, then send the request again.',
+  'schema-too-new': 'Start the version of thermoloop that wrote this data directory, or a newer one.',
+  locked: 'Stop the process that holds the data directory, or choose another one with --data-dir.',
+  'corrupt-blob': 'Restore the file from a backup, or run the job or upload the model again.',
+  'not-found': 'Check the id: the row may never have existed, or belong to another data directory.',
+  conflict: 'Read the present state and decide again.',
+  'storage-failed': 'Look at the cause in the log: permissions, disk errors or a damaged database file.',
+};
+const RETRYABLE: ReadonlySet<StoreErrorCode> = new Set(['storage-full', 'locked']);
+
+/** Every failure of the store that a caller can act on. `cause` keeps the original error. */
+export class StoreError extends Error {
+  readonly code: StoreErrorCode;
+  readonly retryable: boolean;
+  readonly remedy: string;
+
+  constructor(code: StoreErrorCode, message: string, options: { cause?: unknown; remedy?: string } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.name = 'StoreError';
+    this.code = code;
+    this.retryable = RETRYABLE.has(code);
+    this.remedy = options.remedy ?? REMEDY[code];
+  }
+}
+
+/** True for a StoreError, of the given code if one is named. */
+export function isStoreError(error: unknown, code?: StoreErrorCode): error is StoreError {
+  return error instanceof StoreError && (code === undefined || error.code === code);
+}
+
+/** Turns errors of the operating system and of the database driver into StoreErrors; StoreErrors pass unchanged. */
+export function toStoreError(error: unknown, doing: string): StoreError {
+  if (error instanceof StoreError) return error;
+  const code = String((error as { code?: unknown } | null)?.code ?? '');
+  const text = error instanceof Error ? error.message : String(error);
+  return new StoreError(classify(code), `${doing}: ${text}`, { cause: error });
+}
+
+/** `code` is an errno name (ENOSPC) or the extended result code of SQLite (SQLITE_CONSTRAINT_UNIQUE). */
+function classify(code: string): StoreErrorCode {
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'SQLITE_FULL') return 'storage-full';
+  if (code.startsWith('SQLITE_CONSTRAINT')) return 'conflict';
+  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) return 'locked';
+  return 'storage-failed';
+}

@@ -1,0 +1,8 @@
+// The public face of the store: everything above imports from here.
+export * from './errors.ts';
+export * from './rows.ts';
+export type * from './repositories.ts';
+export { openStore } from './store.ts';
+export type { Store, StoreOptions } from './store.ts';
+export { decodeModelContent, digestOf, encodeModelContent, modelDigest } from './model-content.ts';
+export type { ModelContent } from './model-content.ts';

@@ -1,0 +1,161 @@
+// The questions that can be asked of the store, one interface per resource. All are asynchronous, whatever lies
+// below, and all reject with StoreError. Lists page by ULID: pass the last id seen as `after`.
+import type {
+  AuditRow,
+  CalibrationRow,
+  CalibrationState,
+  Digest,
+  IdempotencyRow,
+  JobRow,
+  JobState,
+  KeyRow,
+  ModelRow,
+  SampleSetRow,
+} from './rows.ts';
+
+/** What the store fills in when a row is made. */
+type Born<Row, Given extends keyof Row> = Omit<Row, Given> & Partial<Pick<Row, Given>>;
+
+export interface Page {
+  /** Rows at most; 50 unless told, 500 at most. */
+  limit?: number;
+  /** The last id of the page before. */
+  after?: string;
+  /** By id, that is by creation; newest first unless told. */
+  order?: 'oldest-first' | 'newest-first';
+}
+
+export interface ModelRepository {
+  /** Adds a model; the same digest again returns the row that is there (content-addressed, immutable). */
+  add(row: Born<ModelRow, 'createdAt_ms'>): Promise<{ row: ModelRow; created: boolean }>;
+  find(digest: string): Promise<ModelRow | null>;
+  /** Pages by time of creation, then digest; `after` is a digest. */
+  list(page?: Page): Promise<ModelRow[]>;
+}
+
+export interface JobFilter extends Page {
+  state?: JobState | readonly JobState[];
+  device?: string;
+  keyId?: string;
+  /** All of these labels with these values. */
+  labels?: Record<string, string>;
+  since_ms?: number;
+}
+
+export type NewJob = Pick<JobRow, 'device' | 'model' | 'request'> &
+  Partial<Pick<JobRow, 'id' | 'priority' | 'labels' | 'keyId'>>;
+
+/** Fields a state change may set beside the state. */
+export type JobChange = Partial<
+  Pick<
+    JobRow,
+    'phase' | 'cause' | 'failure' | 'result' | 'attempts' | 'samplesBlob' | 'startedAt_ms' | 'finishedAt_ms'
+  >
+>;
+
+export interface JobRepository {
+  /** A new queued job. `conflict` when a given id exists. */
+  add(job: NewJob): Promise<JobRow>;
+  find(id: string): Promise<JobRow | null>;
+  /** As find, but `not-found` when there is none. */
+  get(id: string): Promise<JobRow>;
+  list(filter?: JobFilter): Promise<JobRow[]>;
+  /** The queued job of highest priority, then lowest id. */
+  nextQueued(device: string): Promise<JobRow | null>;
+  countByState(device?: string): Promise<Record<JobState, number>>;
+  /** Conditional on the present state: `conflict` when the job is not in `from` any more. */
+  transition(id: string, from: JobState, to: JobState, change?: JobChange): Promise<JobRow>;
+  /** Replaces labels or priority of a job that has not finished; `conflict` when it has. */
+  patch(id: string, change: { labels?: Record<string, string>; priority?: number }): Promise<JobRow>;
+}
+
+export interface SampleSetRepository {
+  add(row: Born<SampleSetRow, 'id' | 'createdAt_ms'>): Promise<SampleSetRow>;
+  find(id: string): Promise<SampleSetRow | null>;
+  findByJob(jobId: string): Promise<SampleSetRow | null>;
+}
+
+export interface CalibrationFilter extends Page {
+  device?: string;
+  kind?: string;
+  state?: CalibrationState;
+}
+
+export type NewCalibration = Pick<CalibrationRow, 'kind' | 'device' | 'options'> &
+  Partial<Pick<CalibrationRow, 'id' | 'priority' | 'keyId'>>;
+
+export type CalibrationChange = Partial<
+  Pick<
+    CalibrationRow,
+    | 'deviceUid'
+    | 'cause'
+    | 'failure'
+    | 'values'
+    | 'stderr'
+    | 'provenance'
+    | 'blob'
+    | 'startedAt_ms'
+    | 'finishedAt_ms'
+  >
+>;
+
+export interface CalibrationRepository {
+  add(calibration: NewCalibration): Promise<CalibrationRow>;
+  find(id: string): Promise<CalibrationRow | null>;
+  get(id: string): Promise<CalibrationRow>;
+  list(filter?: CalibrationFilter): Promise<CalibrationRow[]>;
+  nextQueued(device: string): Promise<CalibrationRow | null>;
+  /** The latest that succeeded on this chip (by uid), which is the active one in this version. */
+  latestSucceeded(kind: string, deviceUid: string): Promise<CalibrationRow | null>;
+  transition(
+    id: string,
+    from: CalibrationState,
+    to: CalibrationState,
+    change?: CalibrationChange,
+  ): Promise<CalibrationRow>;
+}
+
+export interface KeyRepository {
+  add(key: Born<KeyRow, 'createdAt_ms' | 'revokedAt_ms' | 'lastUsedAt_ms'>): Promise<KeyRow>;
+  find(id: string): Promise<KeyRow | null>;
+  list(page?: Page): Promise<KeyRow[]>;
+  count(): Promise<number>;
+  /** Idempotent: a revoked key keeps its first time. `not-found` when there is none. */
+  revoke(id: string): Promise<KeyRow>;
+  /** Notes the use, at most once a minute per key, so that reading costs no synced write. */
+  touch(id: string): Promise<void>;
+}
+
+export interface IdempotencyRepository {
+  /** The live answer; expired ones are as good as absent. */
+  find(keyId: string, route: string, idempotencyKey: string): Promise<IdempotencyRow | null>;
+  /** Call inside the transaction of the effect (decisions 15). `conflict` when a live row exists. Lives 24 h. */
+  add(row: Born<IdempotencyRow, 'createdAt_ms' | 'expiresAt_ms'>): Promise<IdempotencyRow>;
+  /** Removes what has expired; returns how many. */
+  prune(): Promise<number>;
+}
+
+export interface AuditRepository {
+  append(row: Born<AuditRow, 'id' | 'at_ms'>): Promise<AuditRow>;
+  list(filter?: Page & { keyId?: string; action?: string }): Promise<AuditRow[]>;
+}
+
+/** All repositories over one connection; inside a transaction they see and make its changes. */
+export interface Repositories {
+  readonly models: ModelRepository;
+  readonly jobs: JobRepository;
+  readonly sampleSets: SampleSetRepository;
+  readonly calibrations: CalibrationRepository;
+  readonly keys: KeyRepository;
+  readonly idempotency: IdempotencyRepository;
+  readonly audit: AuditRepository;
+}
+
+/** Big bytes by digest, outside the database. */
+export interface BlobStore {
+  /** Durable when it resolves: the file and its directory entry are synced. The same bytes again cost nothing. */
+  put(bytes: Uint8Array): Promise<Digest>;
+  /** The bytes. `not-found`, or `corrupt-blob` when `verify` (the default) finds another digest. */
+  get(digest: string, options?: { verify?: boolean }): Promise<Uint8Array>;
+  has(digest: string): Promise<boolean>;
+}

@@ -1,0 +1,183 @@
+// What the store keeps, as its callers see it. Times are wall milliseconds since the epoch; digests are
+// `sha256:` and 64 lower-case hex digits; ids are ULIDs, so that their order is the order of creation.
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
+export type Digest = `sha256:${string}`;
+
+/** A model: immutable and named by the digest of its canonical content (model-content.ts). */
+export interface ModelRow {
+  digest: Digest;
+  name: string | null;
+  units: number;
+  /** Where the canonical bytes lie; equal to `digest`. */
+  blob: Digest;
+  bytes: number;
+  /** Normalisation, energy unit, training data and so on (decisions 9, 43); not part of the digest. */
+  metadata: JsonObject;
+  keyId: string | null;
+  createdAt_ms: number;
+}
+
+export const JobState = {
+  queued: 'queued',
+  running: 'running',
+  succeeded: 'succeeded',
+  failed: 'failed',
+  cancelled: 'cancelled',
+} as const;
+export type JobState = (typeof JobState)[keyof typeof JobState];
+
+/** Where a running job is, or where a job that did not succeed had got to. */
+export const JobPhase = {
+  programming: 'programming',
+  verifying: 'verifying',
+  settling: 'settling',
+  relaxing: 'relaxing',
+  reading: 'reading',
+  finishing: 'finishing',
+} as const;
+export type JobPhase = (typeof JobPhase)[keyof typeof JobPhase];
+
+/** Why a job did not succeed. */
+export const JobCause = {
+  linkLost: 'link-lost',
+  deviceFault: 'device-fault',
+  serviceRestart: 'service-restart',
+  internal: 'internal',
+  cancelled: 'cancelled',
+} as const;
+export type JobCause = (typeof JobCause)[keyof typeof JobCause];
+
+/** The error behind a failure, kept so that a person can act on it. */
+export interface FailureDetail {
+  code: string;
+  message: string;
+  retryable: boolean;
+  remedy: string | null;
+  outcome: 'applied' | 'not_applied' | 'unknown' | null;
+}
+
+/** One try at a job. */
+export interface JobAttempt {
+  startedAt_ms: number;
+  finishedAt_ms: number | null;
+  state: JobState;
+  cause: JobCause | null;
+}
+
+export interface JobRow {
+  id: string;
+  device: string;
+  state: JobState;
+  /** Null while queued and after success. */
+  phase: JobPhase | null;
+  cause: JobCause | null;
+  failure: FailureDetail | null;
+  /** Higher runs first; equal ones in order of creation. */
+  priority: number;
+  model: Digest;
+  request: JsonObject;
+  result: JsonObject | null;
+  labels: Record<string, string>;
+  attempts: JobAttempt[];
+  /** Raw int16 readout codes, little-endian, [samples][reads][units]. */
+  samplesBlob: Digest | null;
+  keyId: string | null;
+  /** Grows by one with every stored change. */
+  revision: number;
+  createdAt_ms: number;
+  startedAt_ms: number | null;
+  finishedAt_ms: number | null;
+}
+
+/** One block of samples read off a device; `blob` holds int16 codes, little-endian, [samples][reads][units]. */
+export interface SampleSetRow {
+  id: string;
+  jobId: string;
+  device: string;
+  backend: string;
+  model: Digest;
+  blob: Digest;
+  bytes: number;
+  samples: number;
+  units: number;
+  reads: { time_s: number; label: string }[];
+  /** x per readout code. */
+  stateScale: number;
+  /** Float64 little-endian, one heat in kT per sample; null when no heat was recorded. */
+  heatBlob: Digest | null;
+  createdAt_ms: number;
+}
+
+export const CalibrationState = {
+  queued: 'queued',
+  running: 'running',
+  succeeded: 'succeeded',
+  failed: 'failed',
+} as const;
+export type CalibrationState = (typeof CalibrationState)[keyof typeof CalibrationState];
+
+/** A calibration: data with an id and a history, never a side effect (service-api.md, section 9). */
+export interface CalibrationRow {
+  id: string;
+  kind: string;
+  device: string;
+  /** Identity of the chip that was measured; null until it ran. */
+  deviceUid: string | null;
+  state: CalibrationState;
+  cause: JobCause | null;
+  failure: FailureDetail | null;
+  priority: number;
+  options: JsonObject;
+  values: JsonObject | null;
+  stderr: JsonObject | null;
+  /** Backend, firmware, schema hash, boot id of the chip that was measured. */
+  provenance: JsonObject | null;
+  blob: Digest | null;
+  keyId: string | null;
+  revision: number;
+  createdAt_ms: number;
+  startedAt_ms: number | null;
+  finishedAt_ms: number | null;
+}
+
+/** An API key; the secret itself is never stored. */
+export interface KeyRow {
+  id: string;
+  name: string;
+  role: string;
+  scopes: string[];
+  /** SHA-256 of the 256-bit secret, 64 hex digits. */
+  secretSha256: string;
+  expiresAt_ms: number | null;
+  createdAt_ms: number;
+  revokedAt_ms: number | null;
+  lastUsedAt_ms: number | null;
+}
+
+/** The stored answer to one request that carried an Idempotency-Key (service-api.md, section 5). */
+export interface IdempotencyRow {
+  keyId: string;
+  route: string;
+  idempotencyKey: string;
+  /** SHA-256 of the request body, hex. */
+  bodySha256: string;
+  status: number;
+  headers: Record<string, string>;
+  body: Json;
+  createdAt_ms: number;
+  expiresAt_ms: number;
+}
+
+/** Who did what; append-only. */
+export interface AuditRow {
+  id: string;
+  at_ms: number;
+  keyId: string | null;
+  action: string;
+  target: string | null;
+  outcome: string;
+  correlationId: string | null;
+  detail: JsonObject;
+}

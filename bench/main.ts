@@ -1,0 +1,101 @@
+// npm run bench -- NAME [--json]: one bench, one table or one JSON document. Exits 0 when every target holds, 1 when one
+// does not, 2 on wrong use.
+import { readdirSync } from 'node:fs';
+import { cpus } from 'node:os';
+import type { Band, Figure } from './figure.ts';
+
+/** What a bench module exports. `say` reports progress on stderr; options are the words after the name. */
+export interface Bench {
+  summary: string;
+  run(context: { say(line: string): void; options: string[] }): Promise<Figure[]>;
+}
+
+const folder = new URL('./benches/', import.meta.url);
+const names = readdirSync(folder)
+  .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+  .map((file) => file.slice(0, -3));
+
+async function usage(problem: string): Promise<never> {
+  console.error(`${problem}\nusage: npm run bench -- NAME [--json]\n`);
+  for (const name of names) {
+    const bench = (await import(new URL(`${name}.ts`, folder).href)) as Bench;
+    console.error(`  ${name.padEnd(14)}${bench.summary}`);
+  }
+  process.exit(2);
+}
+
+/** Share of all cores that other processes used between two calls: how far to trust a time on this machine. */
+function otherLoad(): () => number {
+  const total = (): { busy: number; all: number } =>
+    cpus().reduce(
+      (sum, { times }) => {
+        const all = times.user + times.nice + times.sys + times.idle + times.irq;
+        return { busy: sum.busy + all - times.idle, all: sum.all + all };
+      },
+      { busy: 0, all: 0 },
+    );
+  const start = total();
+  const own = process.cpuUsage();
+  return () => {
+    const end = total();
+    const used = process.cpuUsage(own);
+    const own_ms = (used.user + used.system) / 1000;
+    return Math.max(0, end.busy - start.busy - own_ms) / Math.max(1, end.all - start.all);
+  };
+}
+
+const band = (target: Band | null): string => {
+  if (target === null) return '';
+  if (target.min !== undefined && target.max !== undefined) return `${target.min} .. ${target.max}`;
+  return target.min !== undefined ? `>= ${target.min}` : `<= ${target.max}`;
+};
+
+function table(figures: Figure[]): string {
+  const digits = (x: number): string =>
+    Math.abs(x) >= 1e6 || (x !== 0 && Math.abs(x) < 1e-3)
+      ? x.toExponential(3)
+      : Number(x.toPrecision(5)).toString();
+  const head = ['figure', 'value', '+-', 'unit', 'n', 'target', 'reference', ''];
+  const rows = figures.map((f) => [
+    f.name,
+    digits(f.value),
+    f.spread === null ? '' : digits(f.spread),
+    f.unit,
+    String(f.n),
+    band(f.target),
+    f.reference === null ? '' : digits(f.reference),
+    f.target === null ? '' : f.holds ? 'holds' : 'MISSED',
+  ]);
+  const width = head.map((h, i) => Math.max(h.length, ...rows.map((row) => row[i].length)));
+  return [head, ...rows]
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(width[i]))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+const words = process.argv.slice(2);
+const json = words.includes('--json');
+const [name, ...options] = words.filter((word) => word !== '--json');
+if (name === undefined) await usage('Which bench?');
+if (!names.includes(name)) await usage(`No bench is named ${name}.`);
+
+const bench = (await import(new URL(`${name}.ts`, folder).href)) as Bench;
+const busy = otherLoad();
+const figures = await bench.run({ say: (line) => process.stderr.write(`${line}\n`), options });
+const report = {
+  name,
+  node: process.version,
+  cpu: cpus()[0]?.model ?? 'unknown',
+  busy: Number(busy().toFixed(3)),
+  figures,
+};
+if (json) console.log(JSON.stringify(report));
+else
+  console.log(
+    `${name} on ${report.cpu}, Node ${report.node}, ${(report.busy * 100).toFixed(0)} % of the machine used by others\n${table(figures)}`,
+  );
+process.exitCode = figures.every((f) => f.holds) ? 0 : 1;

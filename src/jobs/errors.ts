@@ -29,7 +29,8 @@ const REMEDY: Record<JobErrorCode, string> = {
   'unknown-calibration': 'List the calibrations with GET /v1/calibrations.',
   'unknown-calibration-kind': 'Use one of the kinds the answer lists.',
   'already-finished': 'Nothing needs to be done: the job has reached its final state.',
-  'device-offline': 'Wait until the device is back, or submit with "onUnmet": "wait" to queue the job for it.',
+  'device-offline':
+    'Wait until the device is back, or submit with "onUnmet": "wait" to queue the job for it.',
   'wrong-backend': 'Name a device with the backend you want, or leave "device.backend" out.',
   'validation-failed': 'Change the named fields to allowed values.',
   'coupling-out-of-range': 'Scale the model down, or use a device with a larger range.',

@@ -43,18 +43,21 @@ export function isStoreError(error: unknown, code?: StoreErrorCode): error is St
   return error instanceof StoreError && (code === undefined || error.code === code);
 }
 
-/** Turns errors of the operating system and of the database driver into StoreErrors; StoreErrors pass unchanged. */
-export function toStoreError(error: unknown, doing: string): StoreError {
+/**
+ * Turns an error of the operating system or of the database into a StoreError. A StoreError passes unchanged.
+ * @param classify what the database's dialect makes of an error; null when it is none of its own
+ */
+export function toStoreError(
+  error: unknown,
+  doing: string,
+  classify: (error: unknown) => StoreErrorCode | null = () => null,
+): StoreError {
   if (error instanceof StoreError) return error;
-  const code = String((error as { code?: unknown } | null)?.code ?? '');
   const text = error instanceof Error ? error.message : String(error);
-  return new StoreError(classify(code), `${doing}: ${text}`, { cause: error });
+  return new StoreError(classify(error) ?? classifySystemError(error), `${doing}: ${text}`, { cause: error });
 }
 
-/** `code` is an errno name (ENOSPC) or the extended result code of SQLite (SQLITE_CONSTRAINT_UNIQUE). */
-function classify(code: string): StoreErrorCode {
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'SQLITE_FULL') return 'storage-full';
-  if (code.startsWith('SQLITE_CONSTRAINT')) return 'conflict';
-  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) return 'locked';
-  return 'storage-failed';
+function classifySystemError(error: unknown): StoreErrorCode {
+  const errno = (error as { code?: unknown } | null)?.code;
+  return errno === 'ENOSPC' || errno === 'EDQUOT' ? 'storage-full' : 'storage-failed';
 }

@@ -6,3 +6,4 @@ export { openStore } from './store.ts';
 export type { Store, StoreOptions } from './store.ts';
 export { decodeModelContent, digestOf, encodeModelContent, modelDigest } from './model-content.ts';
 export type { ModelContent } from './model-content.ts';
+export { isUlid } from './ulid.ts';

@@ -43,8 +43,7 @@ export function encodeModelContent(model: ModelContent): Uint8Array {
   };
   write(model.noiseTemperature_E0);
   for (const block of [model.j2, model.j4, model.biases]) block.forEach(write);
-  for (let i = 0; i < units; i++)
-    for (let j = i + 1; j < units; j++) write(model.couplings[i * units + j]);
+  for (let i = 0; i < units; i++) for (let j = i + 1; j < units; j++) write(model.couplings[i * units + j]);
   return bytes;
 }
 
@@ -55,7 +54,10 @@ export function decodeModelContent(bytes: Uint8Array): ModelContent {
     bytes.length >= HEADER_BYTES && view.getUint32(0, true) === MAGIC && view.getUint32(4, true) === VERSION;
   const units = known ? view.getUint32(8, true) : 0;
   if (!known || bytes.length !== contentBytes(units))
-    throw new StoreError('corrupt-blob', `the stored model of ${bytes.length} bytes is not canonical content`);
+    throw new StoreError(
+      'corrupt-blob',
+      `the stored model of ${bytes.length} bytes is not canonical content`,
+    );
   let at = 16;
   const read = (): number => view.getFloat64((at += 8) - 8, true);
   const block = (): Float64Array => Float64Array.from({ length: units }, read);

@@ -27,9 +27,8 @@ export interface Page {
 
 export interface ModelRepository {
   /** Adds a model; the same digest again returns the row that is there (content-addressed, immutable). */
-  add(row: Born<ModelRow, 'createdAt_ms'>): Promise<{ row: ModelRow; created: boolean }>;
+  add(row: Born<ModelRow, 'id' | 'createdAt_ms'>): Promise<{ row: ModelRow; created: boolean }>;
   find(digest: string): Promise<ModelRow | null>;
-  /** Pages by time of creation, then digest; `after` is a digest. */
   list(page?: Page): Promise<ModelRow[]>;
 }
 
@@ -53,6 +52,12 @@ export type JobChange = Partial<
   >
 >;
 
+/** What may change before a job has finished. */
+export interface JobPatch {
+  labels?: Record<string, string>;
+  priority?: number;
+}
+
 export interface JobRepository {
   /** A new queued job. `conflict` when a given id exists. */
   add(job: NewJob): Promise<JobRow>;
@@ -66,7 +71,7 @@ export interface JobRepository {
   /** Conditional on the present state: `conflict` when the job is not in `from` any more. */
   transition(id: string, from: JobState, to: JobState, change?: JobChange): Promise<JobRow>;
   /** Replaces labels or priority of a job that has not finished; `conflict` when it has. */
-  patch(id: string, change: { labels?: Record<string, string>; priority?: number }): Promise<JobRow>;
+  patch(id: string, change: JobPatch): Promise<JobRow>;
 }
 
 export interface SampleSetRepository {

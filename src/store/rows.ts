@@ -7,6 +7,8 @@ export type Digest = `sha256:${string}`;
 
 /** A model: immutable and named by the digest of its canonical content (model-content.ts). */
 export interface ModelRow {
+  /** For paging; the digest is the name. */
+  id: string;
   digest: Digest;
   name: string | null;
   units: number;

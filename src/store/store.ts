@@ -1,6 +1,27 @@
 // Opens a data directory and hands out everything that is kept in it: rows through repositories, blobs by digest.
+import { Kysely } from 'kysely';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Clock } from '../clock/clock.ts';
+import { openBlobs } from './blobs.ts';
+import type { Tables } from './database.ts';
+import { sqliteDialect } from './dialect-sqlite.ts';
+import type { StorageDialect } from './dialect.ts';
+import { lockDirectory } from './directory-lock.ts';
+import { StoreError, toStoreError } from './errors.ts';
+import { migrate } from './migrations.ts';
 import type { BlobStore, Repositories } from './repositories.ts';
+import { auditRepository } from './tables/audit.ts';
+import { calibrationRepository } from './tables/calibrations.ts';
+import { guarded, type Context } from './tables/context.ts';
+import { idempotencyRepository } from './tables/idempotency.ts';
+import { jobRepository } from './tables/jobs.ts';
+import { keyRepository } from './tables/keys.ts';
+import { modelRepository } from './tables/models.ts';
+import { sampleSetRepository } from './tables/sample-sets.ts';
+import { createUlidSource } from './ulid.ts';
 
 export interface StoreOptions {
   /** Made when absent. One process per directory. */
@@ -14,6 +35,7 @@ export interface Store extends Repositories {
   /**
    * Runs `work` in one transaction: all of it is kept or nothing is. Use only the repositories handed in; asking the
    * store itself from inside is refused, because it would wait for its own transaction. Blobs go in before it.
+   * Errors of `work` that are not the database's come out unchanged.
    */
   transaction<T>(work: (tx: Repositories) => Promise<T>): Promise<T>;
   /** A new ULID, greater than every one before. */
@@ -25,8 +47,127 @@ export interface Store extends Repositories {
 
 /**
  * Opens (and if need be makes or migrates) the data directory.
- * Errors: `locked` names the holder; `schema-too-new`; `storage-full`.
+ * Errors: `locked` names the holder; `schema-too-new`; `storage-full`; `storage-failed`.
  */
-export function openStore(_options: StoreOptions): Promise<Store> {
-  throw new Error('not written yet');
+export async function openStore({ dataDir, clock }: StoreOptions): Promise<Store> {
+  makeDirectory(dataDir);
+  const lock = lockDirectory(dataDir, clock.wall_ms());
+  try {
+    const blobs = await openBlobs(join(dataDir, 'blobs'));
+    const dialect = sqliteDialect(join(dataDir, 'thermoloop.db'));
+    const db = new Kysely<Tables>({ dialect: dialect.kysely });
+    try {
+      await migrate(db, () => clock.wall_ms());
+      return await makeStore({ dataDir, clock, dialect, db, blobs, release: () => lock.release() });
+    } catch (error) {
+      await db.destroy();
+      throw toStoreError(error, `opening ${dataDir}`, (e) => dialect.classify(e));
+    }
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+function makeDirectory(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw toStoreError(error, `making the data directory ${dataDir}`);
+  }
+}
+
+interface Parts {
+  dataDir: string;
+  clock: Clock;
+  dialect: StorageDialect;
+  db: Kysely<Tables>;
+  blobs: BlobStore;
+  release(): void;
+}
+
+async function makeStore(parts: Parts): Promise<Store> {
+  const { dataDir, clock, dialect, db, blobs } = parts;
+  const newId = createUlidSource({
+    wall_ms: () => clock.wall_ms(),
+    random: randomBytes,
+    after: await lastId(db),
+  });
+  const open = new AsyncLocalStorage<{ open: boolean }>();
+  const outside = (): Kysely<Tables> => {
+    if (open.getStore()?.open !== true) return db;
+    throw new StoreError('conflict', 'the store was asked inside its own transaction', {
+      remedy: 'Use the repositories that the transaction hands in.',
+    });
+  };
+  const context = (connection: () => Kysely<Tables>): Context => ({
+    db: connection,
+    atomic: (work) => {
+      const here = connection();
+      return here.isTransaction ? work(here) : here.transaction().execute(work);
+    },
+    clock,
+    newId,
+    dialect,
+  });
+  return {
+    ...repositories(context(outside)),
+    blobs,
+    dataDir,
+    newId,
+    async transaction(work) {
+      const transaction = outside().transaction();
+      const scope = { open: true };
+      try {
+        return await transaction.execute((tx) =>
+          open.run(scope, () => work(repositories(context(() => tx)))),
+        );
+      } catch (error) {
+        throw dialect.classify(error) === null
+          ? error
+          : toStoreError(error, 'transaction', (e) => dialect.classify(e));
+      } finally {
+        scope.open = false;
+      }
+    },
+    async check() {
+      try {
+        await outside().selectFrom('schema_version').select('version').executeTakeFirstOrThrow();
+      } catch (error) {
+        throw toStoreError(error, 'checking the database', (e) => dialect.classify(e));
+      }
+    },
+    async close() {
+      await db.destroy();
+      parts.release();
+    },
+  };
+}
+
+function repositories(context: Context): Repositories {
+  return {
+    models: guarded(context, 'models', modelRepository(context)),
+    jobs: guarded(context, 'jobs', jobRepository(context)),
+    sampleSets: guarded(context, 'sampleSets', sampleSetRepository(context)),
+    calibrations: guarded(context, 'calibrations', calibrationRepository(context)),
+    keys: guarded(context, 'keys', keyRepository(context)),
+    idempotency: guarded(context, 'idempotency', idempotencyRepository(context)),
+    audit: guarded(context, 'audit', auditRepository(context)),
+  };
+}
+
+/** The greatest id that the store itself has given, so that ids keep rising over a restart with a clock set back. */
+async function lastId(db: Kysely<Tables>): Promise<string | undefined> {
+  const greatest = await Promise.all(
+    (['model', 'sample_set', 'audit'] as const).map((table) =>
+      db
+        .selectFrom(table)
+        .select((e) => e.fn.max('id').as('id'))
+        .executeTakeFirst(),
+    ),
+  );
+  return greatest
+    .flatMap((row) => row?.id ?? [])
+    .sort()
+    .at(-1);
 }

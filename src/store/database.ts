@@ -1,0 +1,133 @@
+// The tables as the database has them. JSON is text, times are integers (milliseconds), so that every dialect can
+// hold them; repositories turn them into rows.ts.
+import type { JobCause, JobPhase, JobState, CalibrationState, Digest } from './rows.ts';
+
+export interface ModelTable {
+  id: string;
+  digest: Digest;
+  name: string | null;
+  units: number;
+  blob: Digest;
+  bytes: number;
+  metadata: string;
+  key_id: string | null;
+  created_at_ms: number;
+}
+
+export interface JobTable {
+  id: string;
+  device: string;
+  state: JobState;
+  phase: JobPhase | null;
+  cause: JobCause | null;
+  failure: string | null;
+  priority: number;
+  model: Digest;
+  request: string;
+  result: string | null;
+  labels: string;
+  attempts: string;
+  samples_blob: Digest | null;
+  key_id: string | null;
+  revision: number;
+  created_at_ms: number;
+  started_at_ms: number | null;
+  finished_at_ms: number | null;
+}
+
+/** Labels once more, one row each, for filters. */
+export interface JobLabelTable {
+  job_id: string;
+  name: string;
+  value: string;
+}
+
+export interface SampleSetTable {
+  id: string;
+  job_id: string;
+  device: string;
+  backend: string;
+  model: Digest;
+  blob: Digest;
+  bytes: number;
+  samples: number;
+  units: number;
+  reads: string;
+  state_scale: number;
+  heat_blob: Digest | null;
+  created_at_ms: number;
+}
+
+export interface CalibrationTable {
+  id: string;
+  kind: string;
+  device: string;
+  device_uid: string | null;
+  state: CalibrationState;
+  cause: JobCause | null;
+  failure: string | null;
+  priority: number;
+  options: string;
+  outcome_values: string | null;
+  stderr: string | null;
+  provenance: string | null;
+  blob: Digest | null;
+  key_id: string | null;
+  revision: number;
+  created_at_ms: number;
+  started_at_ms: number | null;
+  finished_at_ms: number | null;
+}
+
+export interface ApiKeyTable {
+  id: string;
+  name: string;
+  role: string;
+  scopes: string;
+  secret_sha256: string;
+  expires_at_ms: number | null;
+  created_at_ms: number;
+  revoked_at_ms: number | null;
+  last_used_at_ms: number | null;
+}
+
+export interface IdempotencyTable {
+  key_id: string;
+  route: string;
+  idempotency_key: string;
+  body_sha256: string;
+  status: number;
+  headers: string;
+  body: string;
+  created_at_ms: number;
+  expires_at_ms: number;
+}
+
+export interface AuditTable {
+  id: string;
+  at_ms: number;
+  key_id: string | null;
+  action: string;
+  target: string | null;
+  outcome: string;
+  correlation_id: string | null;
+  detail: string;
+}
+
+export interface SchemaVersionTable {
+  version: number;
+  name: string;
+  applied_at_ms: number;
+}
+
+export interface Tables {
+  model: ModelTable;
+  job: JobTable;
+  job_label: JobLabelTable;
+  sample_set: SampleSetTable;
+  calibration: CalibrationTable;
+  api_key: ApiKeyTable;
+  idempotency: IdempotencyTable;
+  audit: AuditTable;
+  schema_version: SchemaVersionTable;
+}

@@ -1,0 +1,11 @@
+// What a database has to be for the store: Kysely's dialect, and the meaning of its errors. Everything else in this
+// room is written for any of them.
+import type { Dialect } from 'kysely';
+import type { StoreErrorCode } from './errors.ts';
+
+export interface StorageDialect {
+  readonly name: 'sqlite';
+  readonly kysely: Dialect;
+  /** The store's code for an error of this database; null when the error is not the database's. */
+  classify(error: unknown): StoreErrorCode | null;
+}

@@ -1,0 +1,57 @@
+// Models: immutable rows named by digest.
+import type { ModelTable } from '../database.ts';
+import type { ModelRepository } from '../repositories.ts';
+import type { ModelRow } from '../rows.ts';
+import { fromJson, orNotFound, paging, type Context } from './context.ts';
+
+export function modelRepository(context: Context): ModelRepository {
+  const find = async (digest: string): Promise<ModelRow | null> => {
+    const all = context.db().selectFrom('model').selectAll();
+    const row = await all.where('digest', '=', digest as ModelRow['digest']).executeTakeFirst();
+    return row === undefined ? null : toRow(row);
+  };
+  return {
+    find,
+    async add(row) {
+      const inserted = await context
+        .db()
+        .insertInto('model')
+        .values({
+          id: row.id ?? context.newId(),
+          digest: row.digest,
+          name: row.name,
+          units: row.units,
+          blob: row.blob,
+          bytes: row.bytes,
+          metadata: JSON.stringify(row.metadata),
+          key_id: row.keyId,
+          created_at_ms: row.createdAt_ms ?? context.clock.wall_ms(),
+        })
+        .onConflict((c) => c.column('digest').doNothing())
+        .returningAll()
+        .executeTakeFirst();
+      if (inserted !== undefined) return { row: toRow(inserted), created: true };
+      return { row: orNotFound(await find(row.digest), 'model', row.digest), created: false };
+    },
+    async list(page = {}) {
+      const { limit, compare, direction } = paging(page);
+      let query = context.db().selectFrom('model').selectAll().orderBy('id', direction).limit(limit);
+      if (page.after !== undefined) query = query.where('id', compare, page.after);
+      return (await query.execute()).map(toRow);
+    },
+  };
+}
+
+function toRow(row: ModelTable): ModelRow {
+  return {
+    id: row.id,
+    digest: row.digest,
+    name: row.name,
+    units: row.units,
+    blob: row.blob,
+    bytes: row.bytes,
+    metadata: fromJson(row.metadata),
+    keyId: row.key_id,
+    createdAt_ms: row.created_at_ms,
+  };
+}

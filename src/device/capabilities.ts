@@ -1,0 +1,58 @@
+// A device's own words, in this floor's terms: identity from its hello, capabilities from GetCapabilities.
+import type { BlockRange, Capabilities, LinkIdentity } from '../link/index.ts';
+import type { BlockRange as FullScales, ProgramRanges } from '../physics/index.ts';
+import type { DeviceCapabilities, DeviceIdentity } from './types.ts';
+
+/** Who answers; `backend` comes from the hello's `simulated` and from nothing else. */
+export function identityOf(identity: LinkIdentity): DeviceIdentity {
+  return {
+    uid: identity.uid,
+    backend: identity.simulated ? 'twin' : 'chip',
+    bootId: identity.bootId.toString(16).padStart(16, '0'),
+    firmware: identity.firmware,
+    firmwareGit: identity.firmwareGit,
+    schemaHash: identity.schemaHash.toString(16).padStart(8, '0'),
+  };
+}
+
+/** Capabilities in seconds and E0. */
+export function capabilitiesOf(stated: Capabilities): DeviceCapabilities {
+  return {
+    unitsMax: stated.unitsMax,
+    imageVersion: stated.imageVersion,
+    topologies: bitsOf(stated.topologyMask),
+    ranges: rangesOf(stated),
+    stateRail: stated.stateRail,
+    adcBits: stated.adcBits,
+    timeUnit_s: stated.timeUnitS,
+    stepDefault_s: stated.stepNsDefault / 1e9,
+    stepMin_s: stated.stepNsMin / 1e9,
+    stepMax_s: stated.stepNsMax / 1e9,
+    phaseMax_s: Number(stated.phaseNsMax) / 1e9,
+    phasesMax: stated.phasesMax,
+    readsPerPhaseMax: stated.readsPerPhaseMax,
+    samplesMax: stated.samplesMax,
+    recordBytesMax: stated.recordBytesMax,
+    seed: stated.seed,
+  };
+}
+
+function rangesOf(stated: Capabilities): ProgramRanges {
+  return {
+    coupling: fullScales(stated.coupling),
+    bias: fullScales(stated.bias),
+    field: fullScales(stated.field),
+    j2: fullScales(stated.j2),
+    j4: fullScales(stated.j4),
+    noiseTemperature: fullScales(stated.noiseTemperature),
+    stateScale: stated.stateScale,
+  };
+}
+
+function fullScales(range: BlockRange | undefined): FullScales | undefined {
+  return range && { fullScaleMin_E0: range.fullScaleMin, fullScaleMax_E0: range.fullScaleMax };
+}
+
+function bitsOf(mask: number): number[] {
+  return Array.from({ length: 32 }, (_, bit) => bit).filter((bit) => ((mask >>> bit) & 1) === 1);
+}

@@ -1,0 +1,412 @@
+// One chip as the service sees it: keeps a link to it for as long as the process lives, says honestly what answers, and
+// runs one operation at a time. It never substitutes anything for a device that is away.
+import { sleep, type Timer } from '../clock/clock.ts';
+import { LinkError, connect, type Link } from '../link/index.ts';
+import { TransportError } from '../transports/port.ts';
+import { capabilitiesOf, identityOf } from './capabilities.ts';
+import {
+  notStarted,
+  transition,
+  type ConnectionInput,
+  type ConnectionState,
+  type Failure,
+} from './connection.ts';
+import { DeviceError, notReady, toDeviceError } from './errors.ts';
+import { runOperation } from './operation.ts';
+import { planHold, planRelax, type RunPlan } from './schedule.ts';
+import type {
+  DeviceBackend,
+  DeviceCapabilities,
+  DeviceCounters,
+  DeviceIdentity,
+  DeviceOptions,
+  DeviceReason,
+  DeviceStateName,
+  HoldRequest,
+  OperationOptions,
+  RelaxRequest,
+  RelaxResult,
+} from './types.ts';
+
+/** How long close() gives a running operation to stop the chip. */
+const STOP_GRACE_MS = 1_000;
+/** DeviceState RUNNING of the wire (docs/protocol.md): a run of a session that is gone. */
+const DEVICE_STATE_RUNNING = 2;
+
+interface Session {
+  link: Link;
+  identity: DeviceIdentity;
+  capabilities: DeviceCapabilities;
+}
+
+interface RunningOperation {
+  abort: AbortController;
+  /** Rejects the operation at once, whatever the link still waits for. */
+  fail(error: DeviceError): void;
+  settled: Promise<unknown>;
+}
+
+/**
+ * Connects with `start()` and reconnects for ever. One operation at a time: a second one is refused as `busy`, because
+ * order and fairness belong to the queue above. All rejections are DeviceError.
+ */
+export class Device {
+  readonly id: string;
+  readonly url: string;
+  readonly #options: DeviceOptions;
+  /** Random per Device, so that request ids of two processes never meet in a device's reply cache. */
+  readonly #clientId: number;
+  readonly #listeners = new Set<() => void>();
+  #connection: ConnectionState = notStarted;
+  #started = false;
+  #revision = 0;
+  #session: Session | null = null;
+  #attempt: AbortController | null = null;
+  #timer: Timer | null = null;
+  #operation: RunningOperation | null = null;
+  #lastIdentity: DeviceIdentity | null = null;
+  #lastCapabilities: DeviceCapabilities | null = null;
+  #counters: DeviceCounters = {
+    connects: 0,
+    connectFailures: {},
+    losses: {},
+    operations: 0,
+    operationsFailed: {},
+    uploads: 0,
+    uploadsSkipped: 0,
+    uploadedBytes: 0,
+    samples: 0,
+    sampleBytes: 0,
+    link: null,
+  };
+
+  constructor(options: DeviceOptions) {
+    this.id = options.id;
+    this.url = options.url;
+    this.#options = options;
+    this.#clientId = options.random32() >>> 0;
+  }
+
+  get state(): DeviceStateName {
+    return this.#connection.name;
+  }
+
+  /** Why the device is not ready; null while it is. Stays through an attempt to reconnect. */
+  get reason(): DeviceReason | null {
+    return 'reason' in this.#connection ? this.#connection.reason : null;
+  }
+
+  /** Who answered last; null until something has. Kept while the device is away, and of a refused one. */
+  get identity(): DeviceIdentity | null {
+    return this.#lastIdentity;
+  }
+
+  /** What answered last, as it said itself; never what was expected. */
+  get backend(): DeviceBackend | null {
+    return this.#lastIdentity?.backend ?? null;
+  }
+
+  /** Of the device that answered last; null until one was accepted. */
+  get capabilities(): DeviceCapabilities | null {
+    return this.#lastCapabilities;
+  }
+
+  /** Grows with every change of the state; an entity tag. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Connects, and reconnects with back-off until close(). */
+  start(): void {
+    if (this.#started) return;
+    this.#started = true;
+    this.#step({ type: 'start' });
+  }
+
+  /** Calls back after every change of the state; returns what ends it. Callbacks must not throw. */
+  onChange(callback: () => void): () => void {
+    this.#listeners.add(callback);
+    return () => this.#listeners.delete(callback);
+  }
+
+  /** A copy of the counters, with those of the link's present session. */
+  counters(): DeviceCounters {
+    return { ...structuredClone(this.#counters), link: this.#session?.link.counters() ?? null };
+  }
+
+  /** Resolves when an operation could start or runs; rejects when refused or closed, or after the time. */
+  async whenReady(timeout_ms: number): Promise<void> {
+    const giveUp = new AbortController();
+    const timeout = sleep(this.#options.clock, timeout_ms, giveUp.signal).then(() => this.#fail());
+    let unsubscribe = (): void => undefined;
+    const change = new Promise<void>((resolve, reject) => {
+      const check = (): void => {
+        if (this.state === 'ready' || this.state === 'running') resolve();
+        if (this.state === 'refused' || this.state === 'closed') reject(this.#notReady());
+      };
+      unsubscribe = this.onChange(check);
+      check();
+    });
+    try {
+      await Promise.race([change, timeout]);
+    } finally {
+      unsubscribe();
+      timeout.catch(() => undefined);
+      giveUp.abort();
+    }
+  }
+
+  /** Lets the program relax from thermal noise and reads it; see RelaxRequest for units. */
+  relax(request: RelaxRequest, options: OperationOptions = {}): Promise<RelaxResult> {
+    return this.#operate(request, options, (capabilities) => planRelax(request, capabilities));
+  }
+
+  /** An uncoupled run of the program's single units, for the thermometer. */
+  hold(request: HoldRequest, options: OperationOptions = {}): Promise<RelaxResult> {
+    return this.#operate(request, options, (capabilities) => planHold(request, capabilities));
+  }
+
+  /** Stops what runs, closes the port and stays closed. */
+  async close(): Promise<void> {
+    const operation = this.#operation;
+    if (operation) {
+      operation.abort.abort();
+      await Promise.race([operation.settled, sleep(this.#options.clock, STOP_GRACE_MS)]);
+    }
+    const { link } = this.#session ?? {};
+    this.#step({ type: 'close' });
+    await link?.close();
+  }
+
+  async #operate(
+    request: HoldRequest,
+    options: OperationOptions,
+    plan: (capabilities: DeviceCapabilities) => RunPlan,
+  ): Promise<RelaxResult> {
+    const counters = this.#counters;
+    counters.operations++;
+    try {
+      const session = this.#admit(options.signal);
+      const result = await this.#run(session, request, options, plan(session.capabilities));
+      this.#countResult(result);
+      return result;
+    } catch (error) {
+      const failure = options.signal?.aborted ? this.#cancelled(error) : toDeviceError(error, this.id);
+      counters.operationsFailed[failure.code] = (counters.operationsFailed[failure.code] ?? 0) + 1;
+      throw failure;
+    }
+  }
+
+  #admit(signal: AbortSignal | undefined): Session {
+    if (signal?.aborted) throw new DeviceError('cancelled', 'cancelled before it began');
+    if (this.#operation) throw new DeviceError('busy', `device ${this.id} is running another operation`);
+    if (this.#connection.name !== 'ready' || !this.#session) throw this.#notReady();
+    return this.#session;
+  }
+
+  async #run(
+    session: Session,
+    request: HoldRequest,
+    options: OperationOptions,
+    plan: RunPlan,
+  ): Promise<RelaxResult> {
+    const abort = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, abort.signal]) : abort.signal;
+    const { promise: lost, reject: fail } = Promise.withResolvers<never>();
+    const work = runOperation({
+      ...session,
+      clock: this.#options.clock,
+      plan,
+      request,
+      options: { onProgress: (p) => this.#operation === operation && options.onProgress?.(p), signal },
+    });
+    const settled = work.then(
+      () => undefined,
+      () => undefined,
+    );
+    const operation: RunningOperation = { abort, fail, settled };
+    this.#operation = operation;
+    this.#step({ type: 'operation-started' });
+    try {
+      return await Promise.race([work, lost]);
+    } finally {
+      if (this.#operation === operation) {
+        this.#operation = null;
+        this.#step({ type: 'operation-ended' });
+      }
+    }
+  }
+
+  #countResult(result: RelaxResult): void {
+    const counters = this.#counters;
+    counters.uploads += result.timing.skippedUpload ? 0 : 1;
+    counters.uploadsSkipped += result.timing.skippedUpload ? 1 : 0;
+    counters.uploadedBytes += result.timing.sentBytes;
+    counters.samples += result.samples;
+    counters.sampleBytes += result.codes.byteLength;
+  }
+
+  // A loss that comes while the caller is cancelling is still a loss: the chip may go on until its watchdog acts.
+  #cancelled(cause: unknown): DeviceError {
+    const failure = toDeviceError(cause, this.id);
+    const stays: readonly string[] = ['link-lost', 'device-fault', 'device-offline', 'cancelled', 'busy'];
+    return stays.includes(failure.code) ? failure : new DeviceError('cancelled', 'cancelled', { cause });
+  }
+
+  #step(input: ConnectionInput): void {
+    const before = this.#connection;
+    const { state, actions } = transition(before, input);
+    this.#connection = state;
+    for (const action of actions) {
+      if (action.type === 'connect') this.#connect();
+      if (action.type === 'wait') this.#wait(action.delay_ms);
+      if (action.type === 'release') this.#release();
+    }
+    if (state === before) return;
+    this.#revision++;
+    if (state.name !== before.name) this.#logChange(state);
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  #wait(delay_ms: number): void {
+    this.#timer = this.#options.clock.after(delay_ms, () => this.#step({ type: 'retry-due' }));
+  }
+
+  #release(): void {
+    this.#timer?.cancel();
+    this.#attempt?.abort();
+    this.#session = null;
+  }
+
+  #connect(): void {
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    this.#open(attempt.signal).then(
+      (session) => this.#connected(session, attempt),
+      (error: unknown) => this.#connectFailed(error, attempt),
+    );
+  }
+
+  async #open(signal: AbortSignal): Promise<Session> {
+    const { clock, random32, hostVersion } = this.#options;
+    const link = await connect({
+      port: this.#options.openPort(),
+      clock,
+      random32,
+      clientId: this.#clientId,
+      hostVersion,
+      signal,
+      onLog: (line) => this.#log('info', 'device log', { level: line.level, text: line.text }),
+    });
+    try {
+      const identity = identityOf(link.identity);
+      this.#lastIdentity = identity;
+      this.#checkBackend(identity.backend);
+      const capabilities = capabilitiesOf(await link.capabilities());
+      // A run of a session that is gone would keep the device busy, and drive the chip for nobody.
+      if ((await link.status()).state === DEVICE_STATE_RUNNING) await link.stop();
+      return { link, identity, capabilities };
+    } catch (error) {
+      await link.close();
+      throw error;
+    }
+  }
+
+  #checkBackend(backend: DeviceBackend): void {
+    const { expectBackend } = this.#options;
+    if (expectBackend === undefined || expectBackend === backend) return;
+    throw new DeviceError(
+      'wrong-backend',
+      `a ${backend} answers at ${this.url}, but a ${expectBackend} is expected`,
+    );
+  }
+
+  #connected(session: Session, attempt: AbortController): void {
+    if (this.#attempt !== attempt || attempt.signal.aborted) {
+      void session.link.close();
+      return;
+    }
+    this.#counters.connects++;
+    this.#session = session;
+    this.#lastCapabilities = session.capabilities;
+    this.#step({ type: 'connected' });
+    session.link.onClosed((why) => this.#lost(session, why));
+  }
+
+  #connectFailed(error: unknown, attempt: AbortController): void {
+    if (this.#attempt !== attempt || attempt.signal.aborted) return;
+    const failure = failureOf(error);
+    const counts = this.#counters.connectFailures;
+    counts[failure.code] = (counts[failure.code] ?? 0) + 1;
+    this.#step({ type: 'failed', failure, jitter: this.#jitter() });
+  }
+
+  #lost(session: Session, why: LinkError): void {
+    if (this.#session !== session) return;
+    this.#session = null;
+    const failure = failureOf(why);
+    const counts = this.#counters.losses;
+    counts[failure.code] = (counts[failure.code] ?? 0) + 1;
+    const operation = this.#operation;
+    this.#operation = null;
+    this.#step({ type: 'lost', failure, jitter: this.#jitter() });
+    operation?.fail(
+      new DeviceError('link-lost', `device ${this.id} was lost during the operation: ${why.message}`, {
+        cause: why,
+      }),
+    );
+  }
+
+  #jitter(): number {
+    return (this.#options.random32() >>> 0) / 2 ** 32;
+  }
+
+  #notReady(): DeviceError {
+    const reason = this.reason ?? {
+      code: 'connecting',
+      message: `it is ${this.state}`,
+      remedy: 'Try again.',
+    };
+    return notReady(this.id, this.state === 'refused', reason);
+  }
+
+  #fail(): never {
+    throw this.#notReady();
+  }
+
+  #logChange(state: ConnectionState): void {
+    const reason = 'reason' in state ? state.reason : null;
+    const level = state.name === 'offline' || state.name === 'refused' ? 'warn' : 'info';
+    // Attempts and operations would fill the log: a device that is away is reported once per failure, not per attempt.
+    if (state.name === 'connecting' || state.name === 'running') return;
+    this.#log(level, `device ${state.name}`, { reason: reason?.code, detail: reason?.message });
+  }
+
+  #log(level: 'info' | 'warn' | 'error', message: string, fields: object): void {
+    const { onLog } = this.#options;
+    onLog?.(level, message, { device: this.id, backend: this.backend, ...fields });
+  }
+}
+
+const REFUSALS: readonly string[] = [
+  'wrong-backend',
+  'not-a-device',
+  'wrong-device',
+  'unsupported-version',
+  'schema-mismatch',
+  'fence-stale',
+  'refused',
+  'bad-url',
+  'unsupported-scheme',
+];
+
+/** Why an attempt failed or a session ended, with the most telling remedy of the chain. */
+function failureOf(error: unknown): Failure {
+  const cause = error instanceof LinkError && error.cause instanceof TransportError ? error.cause : error;
+  if (cause instanceof LinkError || cause instanceof TransportError || cause instanceof DeviceError) {
+    const refused = REFUSALS.includes(cause.code);
+    return { code: cause.code, message: cause.message, remedy: cause.remedy, refused };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return { code: 'internal', message, remedy: 'Report this with the log of the service.', refused: false };
+}

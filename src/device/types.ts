@@ -1,0 +1,162 @@
+// What a caller asks of a device and gets back: requests and results in physical units, codes only where a sample is one.
+import type { Clock } from '../clock/clock.ts';
+import type { LinkCounters } from '../link/index.ts';
+import type { ProgramRanges, QuantisedProgram } from '../physics/index.ts';
+import type { Port } from '../transports/port.ts';
+import type { DeviceErrorCode } from './errors.ts';
+
+/** What answers; the device states it in its hello (`simulated`) and nobody else does. */
+export type DeviceBackend = 'chip' | 'twin';
+/** What an operator may demand; `replay` is never met by a device that answers for itself. */
+export type ExpectedBackend = DeviceBackend | 'replay';
+
+export type DeviceStateName = 'connecting' | 'ready' | 'running' | 'offline' | 'refused' | 'closed';
+
+/** Why a device is not ready. `code` is one of the link's or transport's codes, or `wrong-backend`, `not-started`, `closed`. */
+export interface DeviceReason {
+  code: string;
+  message: string;
+  remedy: string;
+}
+
+export interface DeviceOptions {
+  id: string;
+  url: string;
+  /** A fresh, closed port for each attempt to connect. */
+  openPort(): Port;
+  clock: Clock;
+  /** Uniform 32-bit numbers: jitter of the back-off, nonces, run tokens. */
+  random32(): number;
+  /** Checked at every connect; a device of the other kind is refused. */
+  expectBackend?: ExpectedBackend;
+  hostVersion: string;
+  onLog?(level: 'info' | 'warn' | 'error', message: string, fields: object): void;
+}
+
+/** Who answered last; kept while the device is offline. JSON-safe. */
+export interface DeviceIdentity {
+  /** Hexadecimal. */
+  uid: string;
+  backend: DeviceBackend;
+  /** Hexadecimal, new at every boot. */
+  bootId: string;
+  firmware: string;
+  /** Hexadecimal commit of the firmware. */
+  firmwareGit: string;
+  /** Hexadecimal CRC-32C of the wire's schema. */
+  schemaHash: string;
+}
+
+/** What a program and a schedule may ask of a device; from its own GetCapabilities. JSON-safe. */
+export interface DeviceCapabilities {
+  unitsMax: number;
+  imageVersion: number;
+  /** Topology ids that an image may have; 1 is the dense upper triangle. */
+  topologies: number[];
+  /** Full scales of the blocks and the state scale, for `quantise`. */
+  ranges: ProgramRanges;
+  /** |x| is clamped here. */
+  stateRail: number;
+  adcBits: number;
+  /** Physical seconds per unit of reduced time, 1/(mu E0). */
+  timeUnit_s: number;
+  stepDefault_s: number;
+  stepMin_s: number;
+  stepMax_s: number;
+  phaseMax_s: number;
+  phasesMax: number;
+  /** Single reads of one phase; equally spaced reads have no such limit. */
+  readsPerPhaseMax: number;
+  samplesMax: number;
+  recordBytesMax: number;
+  /** A run may carry a seed (twins only). */
+  seed: boolean;
+}
+
+export type DevicePhase = 'programming' | 'verifying' | 'settling' | 'relaxing' | 'reading';
+
+export interface DeviceProgress {
+  phase: DevicePhase;
+  /** Bytes while programming and verifying, samples otherwise. */
+  done: number;
+  total: number;
+}
+
+export interface OperationOptions {
+  onProgress?(progress: DeviceProgress): void;
+  /** Abort stops the run on the device; the operation rejects with `cancelled`. */
+  signal?: AbortSignal;
+}
+
+/** What both operations say. Times are seconds of the device's own clock and must be multiples of the step. */
+interface OperationRequest {
+  program: QuantisedProgram;
+  /** Independent restarts from x = 0. */
+  samples: number;
+  /** Reads lie within (0, duration_s]. */
+  duration_s: number;
+  /** Ascending. Nothing is run after the last read. */
+  readAt_s: number[];
+  /** Twins only. */
+  seed?: bigint;
+  /** Integration step of a twin; default the device's own. */
+  step_s?: number;
+  /** kT over the program's own kT; rounded to the device's noise temperature code. */
+  noiseTemperature_ratio: number;
+}
+
+/** A generation run: uncoupled preparation, switch-on, coupled relaxation (docs/physics.md, generation). */
+export interface RelaxRequest extends OperationRequest {
+  /** Uncoupled time before the couplings are switched on; default duration_s. */
+  prepare_s?: number;
+  /** Adds a read at switch-on, time 0, without which there is no heat. */
+  recordSwitchOn: boolean;
+}
+
+/** An uncoupled run from x = 0, for the thermometer; times count from its start. */
+export type HoldRequest = OperationRequest;
+
+export interface ReadInfo {
+  /** Since switch-on; in a hold since its start. */
+  time_s: number;
+  label: 'switch-on' | 'read';
+}
+
+export interface RelaxResult {
+  /** Readout codes, [samples][reads][units]; times stateScale they are x. */
+  codes: Int16Array;
+  samples: number;
+  units: number;
+  reads: ReadInfo[];
+  /** x per code. */
+  stateScale: number;
+  /** SHA-256 of the program image, hexadecimal. */
+  programId: string;
+  /** SHA-256 of the packed records as they came over the link, equal to the device's own; hexadecimal. */
+  digest: string;
+  step_s: number;
+  /** Decimal; null on a device that takes none, or when none was asked for. */
+  seed: string | null;
+  /** What the code that was set comes to, over the program's own kT. */
+  noiseTemperature_ratio: number;
+  timing: { upload_s: number; relax_s: number; total_s: number; sentBytes: number; skippedUpload: boolean };
+  device: { uid: string; backend: DeviceBackend; bootId: string; firmware: string; schemaHash: string };
+}
+
+/** Plain counters that monitoring reads; all since the Device was made. */
+export interface DeviceCounters {
+  connects: number;
+  /** Attempts that failed, by reason code. */
+  connectFailures: Record<string, number>;
+  /** Sessions that ended without being asked to, by reason code. */
+  losses: Record<string, number>;
+  operations: number;
+  operationsFailed: Partial<Record<DeviceErrorCode, number>>;
+  uploads: number;
+  uploadsSkipped: number;
+  uploadedBytes: number;
+  samples: number;
+  sampleBytes: number;
+  /** Of the present session; null without one. */
+  link: LinkCounters | null;
+}

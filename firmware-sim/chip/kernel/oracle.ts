@@ -1,0 +1,116 @@
+// The oracle: the kernel's arithmetic once more in plain TypeScript, one unit at a time, slow and obviously right. No
+// 64-bit type is needed: products are split at 16 bits, so that every intermediate is an exact integer in a double.
+import type { RunPlan, PhasePlan } from './coefficients.ts';
+import { philox4x32 } from './philox.ts';
+import type { Words4 } from './philox.ts';
+
+const RAIL = 2 ** 28;
+
+/** floor(a / 2^n) of an exact integer. */
+const shiftRight = (a: number, n: number): number => Math.floor(a / 2 ** n);
+const clamp = (a: number, limit: number): number => Math.max(-limit, Math.min(limit, a));
+
+/** A sum of 32 x 32 bit products, kept as high * 2^16 + low with both parts far below 2^53. */
+class ProductSum {
+  #high = 0;
+  #low = 0;
+
+  add(a: number, b: number): this {
+    const bHigh = shiftRight(b, 16);
+    this.#high += a * bHigh;
+    this.#low += a * (b - bHigh * 65536);
+    return this;
+  }
+
+  /** floor((sum + offset) / 2^32). */
+  highWord(offset = 0): number {
+    return shiftRight(this.#high + shiftRight(this.#low + offset, 16), 16);
+  }
+}
+
+const highProduct = (a: number, b: number): number => new ProductSum().add(a, b).highWord();
+
+/** State code of the product: Q27 -> Q12, rounded, 14 bits. */
+export const stateCode = (x: number): number => clamp(shiftRight(x + 2 ** 14, 15), 8191);
+/** Converter code: 12 bits over the rails, rounded. */
+export const readoutCode = (x: number): number => clamp(shiftRight(x + 2 ** 16, 17), 2047);
+
+/** The noise code of one unit at one step of one sample: half a Philox word (units 2q, 2q + 1 of an octet share word q). */
+function noiseCode(plan: RunPlan, table: Int16Array, sample: number, unit: number, step: number): number {
+  const counter: Words4 = [sample, unit >> 3, step, 0];
+  const word = philox4x32(counter, [plan.seedLow, plan.seedHigh])[(unit & 7) >> 1];
+  return table[(unit & 1) === 0 ? word & 0xffff : word >>> 16];
+}
+
+function couplingInput(plan: RunPlan, sum: number): number {
+  const e = plan.couplingExponent;
+  return e >= 0 ? sum * 2 ** e : shiftRight(sum + 2 ** (-e - 1), -e);
+}
+
+interface Step {
+  plan: RunPlan;
+  phase: PhasePlan;
+  couplings: Int16Array;
+  table: Int16Array;
+  sample: number;
+  /** Counted through all phases. */
+  step: number;
+  ramp_q15: number;
+}
+
+function stepUnit(s: Step, unit: number, state: readonly number[], codes: readonly number[]): number {
+  const { plan, phase } = s;
+  const x = state[unit];
+  const xs = x * 4;
+  const x2 = highProduct(xs, xs);
+  const x3 = highProduct(x2 * 4, xs);
+  const sum = new ProductSum()
+    .add(xs, plan.j2Multiplier[unit])
+    .add(x3 * 4, plan.j4Multiplier[unit])
+    .add(noiseCode(plan, s.table, s.sample, unit, s.step) * 2 ** 15, phase.noiseMultiplier);
+  if (phase.fieldCode) sum.add(phase.fieldCode[unit] * s.ramp_q15 * 16, phase.fieldMultiplier);
+  if (phase.coupled) {
+    sum.add(plan.biasCode[unit] * 2 ** 19, plan.biasMultiplier);
+    let row = 0;
+    for (let j = 0; j < plan.units; j++) row += s.couplings[unit * plan.units + j] * codes[j];
+    sum.add(couplingInput(plan, row), plan.couplingMultiplier);
+  }
+  return clamp(x + sum.highWord(2 ** 31), RAIL);
+}
+
+function relaxSample(
+  plan: RunPlan,
+  couplings: Int16Array,
+  table: Int16Array,
+  sample: number,
+  out: Int16Array,
+): void {
+  let state = new Array<number>(plan.units).fill(0);
+  let written = 0;
+  let step = 0;
+  for (const phase of plan.phases) {
+    for (let k = 0; k <= phase.steps; k++) {
+      if (phase.readAtStep.includes(k)) for (const x of state) out[written++] = readoutCode(x);
+      if (k === phase.steps) break;
+      const ramp_q15 = phase.from_q15 + Math.trunc(((phase.to_q15 - phase.from_q15) * k) / phase.steps);
+      const now: Step = { plan, phase, couplings, table, sample, step, ramp_q15 };
+      const old = state;
+      const codes = old.map(stateCode);
+      state = old.map((_, unit) => stepUnit(now, unit, old, codes));
+      step += 1;
+    }
+  }
+}
+
+/**
+ * Runs a plan: readout codes [samples][reads][units].
+ * `couplings` is the full matrix (fullCouplings), `table` the Gaussian table.
+ */
+export function runOracle(plan: RunPlan, couplings: Int16Array, table: Int16Array): Int16Array {
+  const record = plan.reads * plan.units;
+  const out = new Int16Array(plan.samples * record);
+  for (let k = 0; k < plan.samples; k++) {
+    relaxSample(plan, couplings, table, plan.firstSample + k, out.subarray(k * record, (k + 1) * record));
+  }
+  return out;
+}

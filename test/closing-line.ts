@@ -9,6 +9,8 @@ export default class ClosingLine implements Reporter {
       // A file that could not be loaded has no tests, and must not look like success.
       if (module.state() === 'failed' && ![...module.children.allTests('failed')].length) count.failed += 1;
     }
-    process.stdout.write(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped + count.pending} skipped\n`);
+    process.stdout.write(
+      `\n${count.passed} passed, ${count.failed} failed, ${count.skipped + count.pending} skipped\n`,
+    );
   }
 }

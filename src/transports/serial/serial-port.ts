@@ -6,6 +6,7 @@ import { attemptOpen } from '../open-attempt.ts';
 import { PortEvents } from '../port-events.ts';
 import { TransportError } from '../port.ts';
 import type { Port, PortCloseReason, TransportErrorCode } from '../port.ts';
+import { keepBothInterests } from './poller.ts';
 
 export interface SerialPortOptions {
   path: string;
@@ -84,6 +85,7 @@ export class SerialPort implements Port {
       await step((done) => line.open(done));
       // An open that comes after its deadline, or after close(), must not keep the line.
       if (this.#events.phase !== 'opening') return await this.#release();
+      keepBothInterests((line.port ?? {}) as Parameters<typeof keepBothInterests>[0]);
       // Standard baud rates are flushed on open and custom ones are not, so it is always done here.
       await step((done) => line.flush(done));
       if (lowLatency) await assertLowLatency(line);

@@ -1,0 +1,220 @@
+// The Link of the public surface: one session, its transfers, and translation into plain names. See index.ts.
+import type { Clock } from '../clock/clock.ts';
+import type { Port } from '../transports/port.ts';
+import {
+  RunPhase,
+  FaultCode,
+  type Capabilities,
+  type DeviceStatus,
+  type Event,
+  type Limits,
+} from './messages/index.ts';
+import type { LinkCounters } from './session/counters.ts';
+import { LinkError } from './session/link-error.ts';
+import { Priority } from './session/send-queue.ts';
+import { Session } from './session/session.ts';
+import { loadImage } from './transfers/image-load.ts';
+import { imageIdBytes, runSchedule, stopRun } from './transfers/run.ts';
+import type { LoadOptions, LoadOutcome, RunOptions, RunRequest, RunResult } from './transfers/types.ts';
+
+export interface ConnectOptions {
+  /** A closed port; connect() opens it, and closes it again when it fails. */
+  port: Port;
+  clock: Clock;
+  /** Uniform 32-bit numbers: nonces and run tokens. */
+  random32(): number;
+  /** Random per host process; scopes request ids, which go on counting when the same client connects again. */
+  clientId: number;
+  hostVersion: string;
+  /** Lease fence; a device refuses one lower than the highest it has seen (decision 11). */
+  fence?: bigint;
+  /** Hexadecimal uid; another device is refused as `wrong-device`. */
+  expectUid?: string;
+  /** Called for every log line of the device. */
+  onLog?(line: { level: number; text: string; dropped: number }): void;
+  signal?: AbortSignal;
+}
+
+/** Who answers at the other end, as it said in its hello. */
+export interface LinkIdentity {
+  /** Hexadecimal. */
+  uid: string;
+  /** True when a twin answers; the device states it and nobody else does. */
+  simulated: boolean;
+  bootId: bigint;
+  firmware: string;
+  /** Hexadecimal commit of the firmware. */
+  firmwareGit: string;
+  schemaHash: number;
+  limits: Limits;
+  session: number;
+}
+
+/** One session with one device. All methods reject with LinkError. */
+export interface Link {
+  readonly identity: LinkIdentity;
+  capabilities(): Promise<Capabilities>;
+  status(): Promise<DeviceStatus>;
+  /** Brings an image into the device and has it verified there (STAGED); sends nothing that the device has. */
+  load(image: Uint8Array, options: LoadOptions): Promise<LoadOutcome>;
+  /** Makes a staged program the active one; with `expectActiveId` only if that one is active now. */
+  activate(programId: string, expectActiveId?: string): Promise<void>;
+  /** Runs a schedule and returns its records once their digest agrees with the device's. One run at a time. */
+  run(request: RunRequest, options?: RunOptions): Promise<RunResult>;
+  /** Ends whatever run is going on, ahead of everything that waits to be sent. */
+  stop(): Promise<void>;
+  /** Round trip in milliseconds. */
+  ping(): Promise<number>;
+  clearFault(code: number): Promise<void>;
+  counters(): LinkCounters;
+  onEvent(callback: (event: Event) => void): void;
+  /** Called exactly once, when the link is over; `cancelled` after our own close(). */
+  onClosed(callback: (why: LinkError) => void): void;
+  /** Idempotent, never rejects. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the port, shakes hands (section 4) and reads the device's state.
+ * Rejects with LinkError: `port-busy`, `port-failed`, `not-a-device`, `wrong-device`, `unsupported-version`,
+ * `schema-mismatch`, `fence-stale`, `refused`, `link-timeout`, `link-lost`, `cancelled`.
+ */
+export async function connect(options: ConnectOptions): Promise<Link> {
+  const { session, status } = await Session.open(options);
+  return new SessionLink(session, status);
+}
+
+class SessionLink implements Link {
+  readonly identity: LinkIdentity;
+  readonly #session: Session;
+  readonly #onEvent: ((event: Event) => void)[] = [];
+  readonly #onClosed: ((why: LinkError) => void)[] = [];
+  /** The run that the device is known to have, for stop(). */
+  #run: number;
+  /** Transfers take turns: each has the bulk lane or the sample stream to itself. */
+  #busy: 'load' | 'run' | null = null;
+  #stopWanted = false;
+
+  constructor(session: Session, status: DeviceStatus) {
+    const { hello } = session;
+    this.#session = session;
+    this.#run = status.run?.run ?? 0;
+    this.identity = {
+      uid: Buffer.from(hello.deviceUid).toString('hex'),
+      simulated: hello.simulated,
+      bootId: hello.bootId,
+      firmware: hello.fwVersion,
+      firmwareGit: Buffer.from(hello.fwGit).toString('hex'),
+      schemaHash: hello.schemaHash,
+      limits: hello.limits,
+      session: hello.session,
+    };
+    session.listen({
+      onEvent: (event) => this.#takeEvent(event),
+      onClosed: (why) => {
+        for (const callback of this.#onClosed.splice(0)) callback(why);
+      },
+    });
+  }
+
+  capabilities(): Promise<Capabilities> {
+    return this.#session.request('GetCapabilities', { type: 'getCapabilities', value: {} }, 'capabilities');
+  }
+
+  async status(): Promise<DeviceStatus> {
+    const body = { type: 'getStatus', value: {} } as const;
+    const status = await this.#session.request('GetStatus', body, 'deviceStatus');
+    this.#run = status.run?.run ?? this.#run;
+    return status;
+  }
+
+  load(image: Uint8Array, options: LoadOptions): Promise<LoadOutcome> {
+    return this.#exclusively('load', () => loadImage(this.#session, image, options));
+  }
+
+  async activate(programId: string, expectActiveId?: string): Promise<void> {
+    const value = {
+      programId: imageIdBytes(programId),
+      expectActiveId: expectActiveId === undefined ? new Uint8Array(0) : imageIdBytes(expectActiveId),
+    };
+    await this.#session.command('Activate', { type: 'activate', value });
+  }
+
+  run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
+    this.#stopWanted = false;
+    return this.#exclusively('run', () =>
+      runSchedule(this.#session, request, options, (run) => {
+        this.#run = run;
+        // A stop that came before the run had a number could not name it.
+        if (this.#stopWanted) void this.stop().catch(() => undefined);
+      }),
+    );
+  }
+
+  async #exclusively<T>(what: 'load' | 'run', work: () => Promise<T>): Promise<T> {
+    if (this.#busy !== null) {
+      throw new LinkError('refused', `a ${this.#busy} is going on over this link`, { retryable: true });
+    }
+    this.#busy = what;
+    try {
+      return await work();
+    } finally {
+      this.#busy = null;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopWanted = true;
+    await stopRun(this.#session, this.#run);
+  }
+
+  async ping(): Promise<number> {
+    const nonce = this.#session.random32() >>> 0;
+    const started_ms = this.#session.clock.now_ms();
+    const echo = await this.#session.request('Ping', { type: 'ping', value: { nonce } }, 'ping');
+    if (echo.nonce !== nonce) throw new LinkError('protocol-error', 'a ping came back with another nonce');
+    return this.#session.clock.now_ms() - started_ms;
+  }
+
+  async clearFault(code: number): Promise<void> {
+    const known = Object.values(FaultCode).find((value) => value === code);
+    if (known === undefined) throw new LinkError('refused', `${code} is no fault code`);
+    const body = { type: 'clearFault', value: { code: known } } as const;
+    await this.#session.command('ClearFault', body, Priority.urgent);
+  }
+
+  counters(): LinkCounters {
+    const { counters, rtt, queued_bytes } = this.#session;
+    return {
+      ...counters,
+      rxCorrupt: { ...counters.rxCorrupt },
+      rxRejected: { ...counters.rxRejected },
+      srtt_ms: rtt.srtt_ms,
+      rttvar_ms: rtt.rttvar_ms,
+      rto_ms: rtt.rto_ms,
+      queuedBytes: queued_bytes,
+    };
+  }
+
+  onEvent(callback: (event: Event) => void): void {
+    this.#onEvent.push(callback);
+  }
+
+  onClosed(callback: (why: LinkError) => void): void {
+    const why = this.#session.closed;
+    if (why === null) this.#onClosed.push(callback);
+    else queueMicrotask(() => callback(why));
+  }
+
+  close(): Promise<void> {
+    return this.#session.close();
+  }
+
+  #takeEvent(event: Event): void {
+    if (event.body?.type === 'heartbeat' && event.body.value.run !== 0) this.#run = event.body.value.run;
+    if (event.body?.type === 'runState' && event.body.value.phase !== RunPhase.IDLE) {
+      this.#run = event.body.value.run;
+    }
+    for (const callback of this.#onEvent) callback(event);
+  }
+}

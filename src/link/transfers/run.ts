@@ -1,0 +1,393 @@
+// One run from StartRun to AckRun (link-protocol section 7): collects the records, repairs gaps, compares the digest
+// with the device's own, and ends the run on the device in every case.
+import { createHash, type Hash } from 'node:crypto';
+import {
+  Initial,
+  OverflowPolicy,
+  RunPhase,
+  SampleFormat,
+  type Bulk,
+  type Event,
+  type Phase,
+  type RunAccepted,
+  type RunState,
+  type StartRun,
+} from '../messages/index.ts';
+import { RX_WINDOW_BYTES } from '../session/handshake.ts';
+import { LinkError } from '../session/link-error.ts';
+import { describeStatus } from '../session/refusal.ts';
+import { Priority } from '../session/send-queue.ts';
+import type { Session } from '../session/session.ts';
+import { Bell } from './bell.ts';
+import { SampleStream } from './sample-stream.ts';
+import type { PhaseRequest, RunOptions, RunRequest, RunResult } from './types.ts';
+
+/** With no word about the run for so long its state is asked for: two heartbeats. */
+const POLL_QUIET_MS = 2000;
+/** All bytes are here and the final event is not: asked sooner. */
+const POLL_END_MS = 100;
+const POLL_MAX_MS = 1000;
+/** A device that no longer knows the run says so this many times before it is believed. */
+const VANISHED_POLLS = 2;
+/** After StopRun the end state is awaited this long; then the run counts as stopped anyway. */
+const STOP_WAIT_MS = 2000;
+const FIELD_Q15_ONE = 32_768;
+const ID_BYTES = 32;
+
+/** Ends what an earlier session may have left on the device; its data has no owner any more. */
+export async function clearLeftovers(session: Session): Promise<void> {
+  const status = await session.request('GetStatus', { type: 'getStatus', value: {} }, 'deviceStatus');
+  const left = status.run;
+  if (left === undefined || left.phase === RunPhase.UNSPECIFIED || left.phase === RunPhase.IDLE) return;
+  if (!isEnd(left.phase)) await stopRun(session, left.run);
+  await ackRun(session, left.run);
+}
+
+/** Ahead of everything that waits to be sent. */
+export function stopRun(session: Session, run: number): Promise<void> {
+  return session.command('StopRun', { type: 'stopRun', value: { run } }, Priority.urgent);
+}
+
+function ackRun(session: Session, run: number): Promise<void> {
+  return session.command('AckRun', { type: 'ackRun', value: { run } });
+}
+
+const isEnd = (phase: number): boolean =>
+  phase === RunPhase.DONE || phase === RunPhase.STOPPED || phase === RunPhase.FAILED;
+
+/**
+ * Runs the schedule; `onStarted` gets the device's number of the run. Rejects with LinkError: `refused`, `run-failed`,
+ * `data-loss`, `cancelled`, or the link's end.
+ */
+export async function runSchedule(
+  session: Session,
+  request: RunRequest,
+  options: RunOptions,
+  onStarted: (run: number) => void = () => undefined,
+): Promise<RunResult> {
+  const run = new ScheduledRun(session, request, options);
+  try {
+    return await run.execute(onStarted);
+  } finally {
+    run.dispose();
+  }
+}
+
+class ScheduledRun {
+  readonly #session: Session;
+  readonly #request: RunRequest;
+  readonly #options: RunOptions;
+  readonly #bell: Bell;
+  readonly #unlisten: () => void;
+  readonly #hash: Hash = createHash('sha256');
+  /** Samples that overtook the reply to StartRun, at most the window that HELLO granted. */
+  #early: Bulk[] | null = [];
+  #early_bytes = 0;
+  #accepted: RunAccepted | null = null;
+  #stream: SampleStream | null = null;
+  #bytes = new Uint8Array(0);
+  #hashed_to = 0;
+  #delivered_to = 0;
+  #end: RunState | null = null;
+  #lastWord_ms: number;
+  #lastPoll_ms = -Infinity;
+  #pollPause_ms = POLL_END_MS;
+  #vanished = 0;
+  #isStalled = false;
+  #callbackError: unknown = null;
+  readonly #onAbort = (): void => this.#bell.ring();
+
+  constructor(session: Session, request: RunRequest, options: RunOptions) {
+    this.#session = session;
+    this.#request = request;
+    this.#options = options;
+    this.#bell = new Bell(session.clock);
+    this.#lastWord_ms = session.clock.now_ms();
+    this.#unlisten = session.listen({
+      onSamples: (bulk) => this.#onSamples(bulk),
+      onEvent: (event) => this.#onEvent(event),
+      onClosed: () => this.#bell.ring(),
+    });
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  dispose(): void {
+    this.#unlisten();
+    this.#options.signal?.removeEventListener('abort', this.#onAbort);
+  }
+
+  async execute(onStarted: (run: number) => void): Promise<RunResult> {
+    const value = startRunMessage(this.#request, this.#runToken());
+    this.#throwIfAborted();
+    await clearLeftovers(this.#session);
+    this.#throwIfAborted();
+    const accepted = await this.#session.request('StartRun', { type: 'startRun', value }, 'runAccepted');
+    onStarted(accepted.run);
+    try {
+      this.#accept(accepted);
+      const end = await this.#collect(accepted);
+      const result = this.#judge(accepted, end);
+      // The result is whole whether or not this reaches the device; what is left is cleared before the next run.
+      await ackRun(this.#session, accepted.run).catch(() => undefined);
+      return result;
+    } catch (error) {
+      await this.#abandon(accepted.run);
+      throw error;
+    }
+  }
+
+  #runToken(): bigint {
+    const high = BigInt(this.#session.random32() >>> 0);
+    return (high << 32n) | BigInt(this.#session.random32() >>> 0);
+  }
+
+  #throwIfAborted(): void {
+    if (!this.#options.signal?.aborted) return;
+    throw new LinkError('cancelled', 'the run was cancelled before it began', {
+      cause: this.#options.signal.reason,
+    });
+  }
+
+  #accept(accepted: RunAccepted): void {
+    const total = Number(accepted.totalBytes);
+    if (total !== accepted.recordBytes * this.#request.samples) {
+      const { recordBytes } = accepted;
+      const message = `the device announces ${total} bytes for ${this.#request.samples} records of ${recordBytes}`;
+      throw new LinkError('protocol-error', message);
+    }
+    const window = Math.min(this.#session.hello.limits.sampleRingBytes || RX_WINDOW_BYTES, RX_WINDOW_BYTES);
+    const sizes = { total_bytes: total, window_bytes: window, initialWindow_bytes: window };
+    this.#bytes = new Uint8Array(total);
+    this.#accepted = accepted;
+    this.#stream = new SampleStream(sizes, this.#session.clock.now_ms());
+    const early = this.#early ?? [];
+    this.#early = null;
+    for (const bulk of early) this.#onSamples(bulk);
+  }
+
+  #onSamples(bulk: Bulk): void {
+    if (this.#early !== null) {
+      this.#early_bytes += bulk.data.length;
+      if (this.#early_bytes <= RX_WINDOW_BYTES) this.#early.push(bulk);
+      return;
+    }
+    const stream = this.#stream;
+    if (stream === null || bulk.id !== this.#runId16()) return;
+    this.#lastWord_ms = this.#session.clock.now_ms();
+    const added = stream.onData(bulk.offset, bulk.data.length, this.#lastWord_ms);
+    if (added < bulk.data.length)
+      this.#session.counters.sampleDuplicateBytes += bulk.data.length - Math.max(0, added);
+    if (added <= 0) return;
+    // What was hashed stays as it was hashed: a late copy must not change it.
+    const skip = Math.max(0, this.#hashed_to - bulk.offset);
+    this.#bytes.set(bulk.data.subarray(skip), bulk.offset + skip);
+    this.#consume(stream);
+    this.#sendCredit(stream);
+    if (stream.isComplete) this.#bell.ring();
+  }
+
+  /** SAMPLES frames carry 16 bits of the run's number. */
+  #runId16(): number {
+    return (this.#accepted?.run ?? 0) & 0xffff;
+  }
+
+  /** Hashes what has become contiguous and hands whole records on; only then are the bytes consumed. */
+  #consume(stream: SampleStream): void {
+    const { contiguous } = stream;
+    if (contiguous <= this.#hashed_to) return;
+    this.#hash.update(this.#bytes.subarray(this.#hashed_to, contiguous));
+    this.#hashed_to = contiguous;
+    const recordBytes = this.#accepted?.recordBytes ?? 0;
+    const whole = recordBytes > 0 ? contiguous - (contiguous % recordBytes) : contiguous;
+    if (whole <= this.#delivered_to) return;
+    const records = this.#bytes.subarray(this.#delivered_to, whole);
+    this.#delivered_to = whole;
+    try {
+      this.#options.onRecords?.(records, whole, this.#bytes.length);
+    } catch (error) {
+      this.#callbackError = error; // ends the run, from where it can be told
+      this.#bell.ring();
+    }
+  }
+
+  #sendCredit(stream: SampleStream): void {
+    if (this.#end !== null && stream.isComplete) return;
+    const { clock, counters } = this.#session;
+    const credit = stream.grant(clock.now_ms(), this.#session.answerTimeout_ms);
+    if (credit === null) return;
+    if (stream.isStalled && !this.#isStalled) counters.creditStalls += 1;
+    this.#isStalled = stream.isStalled;
+    counters.sampleGaps += credit.missing.length;
+    for (const { from, to } of credit.missing) counters.sampleRepairBytes += to - from;
+    const value = {
+      run: this.#accepted?.run ?? 0,
+      ackedTo: BigInt(credit.ackedTo),
+      windowEnd: BigInt(credit.windowEnd),
+      missing: credit.missing.map(({ from, to }) => ({ from: BigInt(from), to: BigInt(to) })),
+    };
+    this.#session.sendOneWay({ type: 'streamCredit', value });
+  }
+
+  #onEvent(event: Event): void {
+    switch (event.body?.type) {
+      case 'runState':
+        return this.#onRunState(event.body.value);
+      case 'heartbeat': {
+        const { run, runBytes, unacked } = event.body.value;
+        if (unacked !== undefined) this.#onRunState(unacked);
+        if (this.#accepted === null || run !== this.#accepted.run) return;
+        this.#lastWord_ms = this.#session.clock.now_ms();
+        this.#stream?.onProduced(Number(runBytes));
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  /** From the event, a heartbeat or GetStatus: the first end state counts. */
+  #onRunState(state: RunState): void {
+    if (this.#accepted === null || state.run !== this.#accepted.run) return;
+    this.#lastWord_ms = this.#session.clock.now_ms();
+    this.#vanished = 0;
+    if (!isEnd(state.phase) || this.#end !== null) return;
+    this.#end = state;
+    if (state.phase === RunPhase.DONE) this.#stream?.onProduced(Number(state.totalBytes));
+    this.#bell.ring();
+  }
+
+  /** Resolves with the end state once there is nothing more to wait for. */
+  async #collect(accepted: RunAccepted): Promise<RunState> {
+    const stream = this.#stream;
+    if (stream === null) throw new LinkError('protocol-error', 'the run has no stream');
+    for (;;) {
+      if (this.#session.closed !== null) throw this.#session.closed;
+      if (this.#callbackError !== null) throw this.#callbackError;
+      if (this.#options.signal?.aborted) throw await this.#stop(accepted.run);
+      const end = this.#end;
+      if (end !== null && (end.phase !== RunPhase.DONE || stream.isComplete)) return end;
+      this.#sendCredit(stream);
+      await this.#pollWhenQuiet(stream);
+      const now_ms = this.#session.clock.now_ms();
+      await this.#bell.wait(Math.max(1, Math.min(stream.nextDue_ms - now_ms, POLL_END_MS)));
+    }
+  }
+
+  /** Events may be lost; the state of the run can always be asked for. */
+  async #pollWhenQuiet(stream: SampleStream): Promise<void> {
+    if (this.#end !== null) return;
+    const now_ms = this.#session.clock.now_ms();
+    const quiet_ms = now_ms - this.#lastWord_ms;
+    const patience_ms = stream.isComplete ? this.#pollPause_ms : POLL_QUIET_MS;
+    if (quiet_ms < patience_ms || now_ms - this.#lastPoll_ms < patience_ms) return;
+    this.#lastPoll_ms = now_ms;
+    this.#pollPause_ms = Math.min(POLL_MAX_MS, this.#pollPause_ms * 2);
+    await this.#poll();
+  }
+
+  async #poll(): Promise<void> {
+    const body = { type: 'getStatus', value: {} } as const;
+    const status = await this.#session.request('GetStatus', body, 'deviceStatus').catch((error: unknown) => {
+      if (error instanceof LinkError && error.code === 'link-timeout') return null; // liveness judges the link
+      throw error;
+    });
+    if (status === null) return;
+    if (status.run !== undefined && status.run.run === this.#accepted?.run)
+      return this.#onRunState(status.run);
+    this.#vanished += 1;
+    if (this.#vanished < VANISHED_POLLS) return;
+    throw new LinkError('run-failed', 'the device no longer knows the run', { outcome: 'unknown' });
+  }
+
+  #judge(accepted: RunAccepted, end: RunState): RunResult {
+    if (end.phase !== RunPhase.DONE) {
+      const why = end.status === undefined ? 'without a reason' : describeStatus(end.status);
+      const how = end.phase === RunPhase.STOPPED ? 'was stopped' : 'failed';
+      throw new LinkError('run-failed', `run ${accepted.run} ${how} on the device: ${why}`, {
+        deviceCode: end.status?.code,
+        detail: end.status?.detail,
+      });
+    }
+    const digest = this.#hash.digest('hex');
+    const theirs = Buffer.from(end.digest).toString('hex');
+    if (Number(end.totalBytes) !== this.#bytes.length || theirs !== digest) {
+      this.#session.counters.digestFailures += 1;
+      const message = `run ${accepted.run}: ${this.#bytes.length} bytes with digest ${digest} arrived, the device sent ${end.totalBytes} with ${theirs}`;
+      throw new LinkError('data-loss', message);
+    }
+    return { bytes: this.#bytes, digest, recordBytes: accepted.recordBytes, samples: this.#request.samples };
+  }
+
+  /** The caller gave up: ends the run on the device and returns the error to throw. */
+  async #stop(run: number): Promise<LinkError> {
+    const { clock } = this.#session;
+    const cause = this.#options.signal?.reason as unknown;
+    try {
+      await stopRun(this.#session, run);
+    } catch (error) {
+      const message = 'the run was cancelled, but the device did not confirm that it stopped';
+      return new LinkError('cancelled', message, { outcome: 'unknown', cause: error });
+    }
+    const deadline_ms = clock.now_ms() + STOP_WAIT_MS;
+    while (this.#end === null && this.#session.closed === null && clock.now_ms() < deadline_ms) {
+      await this.#poll().catch(() => undefined);
+      if (this.#end === null) await this.#bell.wait(POLL_END_MS);
+    }
+    return new LinkError('cancelled', 'the run was cancelled and stopped on the device', {
+      outcome: 'applied',
+      cause,
+    });
+  }
+
+  /** Leaves no run behind on the device, as far as the link allows. */
+  async #abandon(run: number): Promise<void> {
+    if (this.#session.closed !== null) return;
+    if (this.#end === null) await stopRun(this.#session, run).catch(() => undefined);
+    await ackRun(this.#session, run).catch(() => undefined);
+  }
+}
+
+/** The message for a request. Throws LinkError `refused` for what cannot be put into one. */
+export function startRunMessage(request: RunRequest, runToken: bigint): StartRun {
+  const initial = { zero: Initial.ZERO, keep: Initial.KEEP, field: Initial.FIELD }[request.initial];
+  return {
+    runToken,
+    programId: imageIdBytes(request.programId),
+    samples: request.samples,
+    initial,
+    phase: request.phases.map(phaseMessage),
+    seed: request.seed,
+    format: SampleFormat.PACKED12,
+    recordHeader: false,
+    onFull: OverflowPolicy.PAUSE,
+    stepNs: request.step_ns ?? 0,
+  };
+}
+
+function phaseMessage(phase: PhaseRequest): Phase {
+  const { field } = phase;
+  return {
+    durationNs: nanoseconds(phase.duration_ns),
+    coupled: phase.coupled,
+    fieldId: field === undefined ? new Uint8Array(0) : imageIdBytes(field.id),
+    fieldFrom: Math.round((field?.from_ratio ?? 0) * FIELD_Q15_ONE),
+    fieldTo: Math.round((field?.to_ratio ?? 0) * FIELD_Q15_ONE),
+    noiseCode: phase.noiseTemperatureCode ?? 0,
+    readEveryNs: nanoseconds(phase.readEvery_ns ?? 0),
+    readAtNs: (phase.readAt_ns ?? []).map(nanoseconds),
+  };
+}
+
+function nanoseconds(time_ns: number): bigint {
+  if (Number.isSafeInteger(time_ns) && time_ns >= 0) return BigInt(time_ns);
+  throw new LinkError('refused', `${time_ns} ns is not a whole number of nanoseconds`);
+}
+
+/** 64 hexadecimal digits into 32 bytes. Throws LinkError `refused`. */
+export function imageIdBytes(id: string): Uint8Array {
+  const bytes = Uint8Array.from(Buffer.from(id, 'hex'));
+  if (bytes.length !== ID_BYTES || id.length !== 2 * ID_BYTES) {
+    throw new LinkError('refused', `'${id}' is not an image id of 64 hexadecimal digits`);
+  }
+  return bytes;
+}

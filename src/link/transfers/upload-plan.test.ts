@@ -1,0 +1,102 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { RangeSet } from './range-set.ts';
+import { UploadPlan, type MissingReport } from './upload-plan.ts';
+
+const CHUNK = 12;
+
+/** A device that stores chunks and reports at most `listed` missing ranges. */
+class Receiver {
+  readonly has = new RangeSet();
+  readonly #total: number;
+  readonly #listed: number;
+  constructor(total: number, listed: number) {
+    this.#total = total;
+    this.#listed = listed;
+  }
+  report(): MissingReport {
+    const all = this.has.missingIn(0, this.#total);
+    return {
+      missing: all.slice(0, this.#listed),
+      moreMissing: all.length > this.#listed,
+      contiguousTo: this.has.contiguousFrom(0),
+    };
+  }
+}
+
+describe('UploadPlan', () => {
+  it('completes under any finite pattern of lost chunks and reports, within the window and never early', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 40 * CHUNK }),
+        fc.integer({ min: 1, max: 8 }),
+        fc.integer({ min: 1, max: 10 }),
+        fc.array(fc.boolean(), { maxLength: 200 }),
+        fc.array(fc.tuple(fc.nat(39), fc.nat(5)), { maxLength: 10 }),
+        (total, listed, windowChunks, losses, resumed) => {
+          const device = new Receiver(total, listed);
+          for (const [chunk, count] of resumed) {
+            device.has.add(Math.min(total, chunk * CHUNK), Math.min(total, (chunk + count) * CHUNK));
+          }
+          const window_bytes = windowChunks * CHUNK;
+          const plan = new UploadPlan({ total_bytes: total, chunk_bytes: CHUNK, window_bytes });
+          plan.onReport(device.report());
+          const fate = [...losses];
+          const isLost = (): boolean => fate.shift() ?? false;
+          for (let round = 0; !plan.isComplete; round += 1) {
+            expect(round).toBeLessThan(1000);
+            if (plan.needsQuery) plan.onReport(device.report());
+            let chunk = plan.next() ?? plan.probe();
+            for (; chunk !== null; chunk = plan.next()) {
+              expect(plan.inFlight_bytes).toBeLessThanOrEqual(window_bytes);
+              expect(chunk.from % CHUNK).toBe(0);
+              if (!isLost()) device.has.add(chunk.from, chunk.to);
+            }
+            if (!isLost()) plan.onReport(device.report());
+          }
+          expect(device.has.includes(0, total)).toBe(true);
+        },
+      ),
+      { seed: 7, numRuns: 500 },
+    );
+  });
+
+  it('sends each chunk once when nothing is lost, with REPORT_NOW and LAST at the end', () => {
+    const device = new Receiver(100, 8);
+    const plan = new UploadPlan({ total_bytes: 100, chunk_bytes: CHUNK, window_bytes: 1000 });
+    plan.onReport(device.report());
+    const chunks = [];
+    for (let chunk = plan.next(); chunk !== null; chunk = plan.next()) chunks.push(chunk);
+    expect(chunks.map((c) => c.from)).toEqual([0, 12, 24, 36, 48, 60, 72, 84, 96]);
+    expect(chunks.map((c) => c.reportNow)).toEqual([...new Array<boolean>(8).fill(false), true]);
+    expect(chunks.at(-1)).toEqual({ from: 96, to: 100, reportNow: true, last: true, replay: false });
+  });
+
+  it('takes chunks sent before a received one for lost, and leaves those sent after it alone', () => {
+    const device = new Receiver(60, 8);
+    const plan = new UploadPlan({ total_bytes: 60, chunk_bytes: CHUNK, window_bytes: 1000 });
+    plan.onReport(device.report());
+    for (let i = 0; i < 4; i += 1) plan.next();
+    device.has.add(24, 36); // chunks 0 and 1 lost, 3 on its way
+    plan.onReport(device.report());
+    const again = [plan.next(), plan.next(), plan.next()];
+    expect(again.map((c) => [c?.from, c?.replay])).toEqual([
+      [0, true],
+      [12, true],
+      [48, false],
+    ]);
+    expect(plan.next()).toBeNull();
+  });
+
+  it('sends bad pages again although they were reported as received', () => {
+    const device = new Receiver(60, 8);
+    const plan = new UploadPlan({ total_bytes: 60, chunk_bytes: CHUNK, window_bytes: 1000 });
+    plan.onReport({ missing: [], moreMissing: false, contiguousTo: 60 });
+    expect(plan.isComplete).toBe(true);
+    plan.resend([{ from: 30, to: 40 }]);
+    expect([plan.next()?.from, plan.next()?.from, plan.next()]).toEqual([24, 36, null]);
+    device.has.add(0, 60);
+    plan.onReport(device.report());
+    expect(plan.isComplete).toBe(true);
+  });
+});

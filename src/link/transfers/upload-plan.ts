@@ -1,0 +1,141 @@
+// Which chunk of an image goes next: window, reports, losses (link-protocol section 6). Pure bookkeeping.
+//
+// The line keeps order, so a report tells more than it says: when it shows a chunk as received, every chunk sent
+// before that one and still missing is lost. Chunks sent later may simply be on their way and are left alone.
+import { RangeSet, type ByteRange } from './range-set.ts';
+
+export interface UploadGeometry {
+  total_bytes: number;
+  /** Offsets are multiples of this; only the last chunk may be short. */
+  chunk_bytes: number;
+  /** Most bytes sent and unreported. */
+  window_bytes: number;
+}
+
+/** What the device says it lacks: LoadAccepted and LoadReport in plain numbers. */
+export interface MissingReport {
+  missing: readonly ByteRange[];
+  /** There are missing ranges beyond the listed ones. */
+  moreMissing: boolean;
+  /** Everything below has arrived; 0 when not stated. */
+  contiguousTo: number;
+}
+
+export interface NextChunk extends ByteRange {
+  /** Nothing follows for now: the device shall report at once. */
+  reportNow: boolean;
+  /** The last bytes of the image. */
+  last: boolean;
+  /** Sent before. */
+  replay: boolean;
+}
+
+export class UploadPlan {
+  readonly #geometry: UploadGeometry;
+  /** To be sent. */
+  readonly #pending = new RangeSet();
+  /** Sent at least once. */
+  readonly #sent = new RangeSet();
+  /** Sent and not reported, in the order of sending. */
+  #flight: ByteRange[] = [];
+  #flight_bytes = 0;
+  /** From here on nothing is known yet: the device could not list all it lacks. */
+  #known_to = 0;
+
+  constructor(geometry: UploadGeometry) {
+    this.#geometry = geometry;
+  }
+
+  get inFlight_bytes(): number {
+    return this.#flight_bytes;
+  }
+
+  /** The device has everything, as far as it has told. */
+  get isComplete(): boolean {
+    return this.isExhausted && this.#flight.length === 0 && this.#known_to >= this.#geometry.total_bytes;
+  }
+
+  /** Nothing left to send at the moment. */
+  get isExhausted(): boolean {
+    return this.#pending.isEmpty;
+  }
+
+  /** Nothing to send, nothing on its way, and still something unknown: BeginLoad must be asked again. */
+  get needsQuery(): boolean {
+    return this.isExhausted && this.#flight.length === 0 && this.#known_to < this.#geometry.total_bytes;
+  }
+
+  /** Takes a report of the device; false when it changed nothing. */
+  onReport(report: MissingReport): boolean {
+    const { total_bytes } = this.#geometry;
+    const missing = this.#aligned(report.missing);
+    const horizon = report.moreMissing ? Math.max(missing.end, report.contiguousTo) : total_bytes;
+    const before = [this.#flight_bytes, this.#pending.size, this.#known_to];
+    this.#settleFlight(missing, horizon);
+    for (const { from, to } of missing.missingIn(0, horizon)) this.#pending.remove(from, to);
+    for (const { from, to } of missing.ranges) this.#pending.add(from, to);
+    for (const { from, to } of this.#flight) this.#pending.remove(from, to);
+    this.#known_to = Math.max(this.#known_to, horizon);
+    const after = [this.#flight_bytes, this.#pending.size, this.#known_to];
+    return before.some((value, i) => value !== after[i]);
+  }
+
+  /** Drops what was received and, by the order of sending, what was lost. */
+  #settleFlight(missing: RangeSet, horizon: number): void {
+    const isReceived = ({ from, to }: ByteRange): boolean => to <= horizon && !missing.intersects(from, to);
+    const lastReceived = this.#flight.findLastIndex(isReceived);
+    this.#flight = this.#flight.filter((chunk, i) => {
+      if (isReceived(chunk)) return false;
+      const isLost = i < lastReceived && missing.intersects(chunk.from, chunk.to);
+      return !isLost; // a lost one is in `missing` and becomes pending again
+    });
+    this.#flight_bytes = this.#flight.reduce((sum, { from, to }) => sum + (to - from), 0);
+  }
+
+  /** Marks ranges as missing whatever was reported before: pages that failed the device's own check. */
+  resend(ranges: readonly ByteRange[]): void {
+    for (const { from, to } of this.#aligned(ranges).ranges) {
+      this.#pending.add(from, to);
+      this.#flight = this.#flight.filter((chunk) => chunk.to <= from || chunk.from >= to);
+    }
+    this.#flight_bytes = this.#flight.reduce((sum, { from, to }) => sum + (to - from), 0);
+  }
+
+  /** Whole chunks around the ranges, clipped to the image. */
+  #aligned(ranges: readonly ByteRange[]): RangeSet {
+    const { chunk_bytes, total_bytes } = this.#geometry;
+    const aligned = new RangeSet();
+    for (const { from, to } of ranges) {
+      const end = Math.min(Math.ceil(to / chunk_bytes) * chunk_bytes, total_bytes);
+      aligned.add(Math.floor(from / chunk_bytes) * chunk_bytes, end);
+    }
+    return aligned;
+  }
+
+  /** The chunk to send next, taken as sent, or null when the window is full or nothing is left. */
+  next(): NextChunk | null {
+    const first = this.#pending.first;
+    if (first === undefined) return null;
+    const to = Math.min(first.from + this.#geometry.chunk_bytes, first.to);
+    const length = to - first.from;
+    if (this.#flight.length > 0 && this.#flight_bytes + length > this.#geometry.window_bytes) return null;
+    this.#pending.remove(first.from, to);
+    return this.#launch({ from: first.from, to }, this.#pending.isEmpty);
+  }
+
+  /** No report came in time: the oldest chunk on its way goes again and asks for one. Null when none is. */
+  probe(): NextChunk | null {
+    const oldest = this.#flight.shift();
+    if (oldest === undefined) return null;
+    this.#flight_bytes -= oldest.to - oldest.from;
+    return this.#launch(oldest, true);
+  }
+
+  #launch(chunk: ByteRange, reportNow: boolean): NextChunk {
+    const replay = this.#sent.intersects(chunk.from, chunk.to);
+    this.#sent.add(chunk.from, chunk.to);
+    this.#flight.push(chunk);
+    this.#flight_bytes += chunk.to - chunk.from;
+    return { ...chunk, reportNow, last: chunk.to === this.#geometry.total_bytes, replay };
+  }
+}

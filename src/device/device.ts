@@ -288,11 +288,11 @@ export class Device {
   }
 
   async #open(signal: AbortSignal): Promise<Session> {
-    const { clock, random32, hostVersion } = this.#options;
+    const { clock, hostVersion } = this.#options;
     const link = await connect({
       port: this.#options.openPort(),
       clock,
-      random32,
+      random32: () => this.#options.random32(),
       clientId: this.#clientId,
       hostVersion,
       signal,
@@ -383,8 +383,7 @@ export class Device {
   }
 
   #log(level: 'info' | 'warn' | 'error', message: string, fields: object): void {
-    const { onLog } = this.#options;
-    onLog?.(level, message, { device: this.id, backend: this.backend, ...fields });
+    this.#options.onLog?.(level, message, { device: this.id, backend: this.backend, ...fields });
   }
 }
 

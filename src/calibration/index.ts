@@ -1,0 +1,21 @@
+// The calibration procedures by kind, as the runner takes them, and the pure estimators behind them.
+import { noiseTemperature } from './noise-temperature.ts';
+import type { CalibrationProcedure } from './procedure.ts';
+
+/** Every procedure of this version by its kind. */
+export const calibrationProcedures = {
+  'noise-temperature': noiseTemperature,
+} as const satisfies Record<string, CalibrationProcedure>;
+
+export { CalibrationError, calibrationErrorCodes } from './errors.ts';
+export type { CalibrationErrorCode } from './errors.ts';
+export { estimateHold } from './hold-estimator.ts';
+export type { FlaggedUnit, HoldData, HoldEstimate, UnitQuality } from './hold-estimator.ts';
+export { noiseTemperature } from './noise-temperature.ts';
+export type { NoiseTemperatureOptions } from './noise-temperature.ts';
+export type {
+  CalibrationControl,
+  CalibrationOutcome,
+  CalibrationProcedure,
+  HoldDevice,
+} from './procedure.ts';

@@ -1,0 +1,243 @@
+// Calibration `noise-temperature`: hold the units uncoupled until they are in equilibrium, read them late, and invert
+// the exact one-unit curve. The I/O shell around hold-estimator.ts.
+import { DeviceError, planHold, type DeviceCapabilities, type HoldRequest } from '../device/index.ts';
+import { emptyModel, quantise, type QuantisedProgram } from '../physics/index.ts';
+import { CalibrationError } from './errors.ts';
+import { HOLDS_MIN, estimateHold, type HoldEstimate } from './hold-estimator.ts';
+import type { CalibrationControl, CalibrationOutcome, HoldDevice, Json, JsonObject } from './procedure.ts';
+
+/** Options of the procedure; times in units of reduced time, 1/(mu E0). */
+export interface NoiseTemperatureOptions {
+  /** Default: as many as the device has. */
+  units?: number;
+  /** Independent restarts. */
+  holds: number;
+  /** Time before the first read. The slowest even mode of a unit has 0.18, so 2.5 leaves 1e-6 of the start. */
+  settle: number;
+  /** Time over which each hold is read. */
+  record: number;
+  readEvery: number;
+  /** At most 0.0025: the step raises kT (by 0.12 % at 0.001), and is not corrected for. Default the device's own. */
+  step?: number;
+  /** Twins only. */
+  seed?: bigint;
+}
+
+const DEFAULTS = { holds: 200, settle: 2.5, record: 2.5, readEvery: 0.25 } as const;
+const STEP_MAX = 0.0025;
+/** What a hold alone can say (decisions of the design: readout gain comes first, from a reference). */
+const STATEMENT =
+  'Readout gain and noise temperature cannot be separated without a converter reference: this assumes a readout gain ' +
+  'of 1. With a gain g the curve is entered at g^2 <x^2>, and J2, J4 are taken as programmed.';
+
+/** Procedure for the runner. Option names are those of NoiseTemperatureOptions with `_timeUnits` on times. */
+export async function noiseTemperature(
+  device: HoldDevice,
+  options: JsonObject,
+  control: CalibrationControl,
+): Promise<CalibrationOutcome> {
+  const { capabilities } = device;
+  if (capabilities === null)
+    throw new DeviceError('device-offline', `device ${device.id} has not connected yet`);
+  const parsed = parseOptions(options, capabilities);
+  const program = holdProgram(parsed.units, capabilities);
+  const request = holdRequest(program, parsed, capabilities);
+  const result = await device.hold(request, {
+    signal: control.signal,
+    onProgress: ({ phase, done, total }) => {
+      if (phase === 'relaxing' || phase === 'reading') control.onProgress({ done, total });
+    },
+  });
+  const estimate = estimateHold({
+    codes: result.codes,
+    holds: result.samples,
+    reads: result.reads.length,
+    units: result.units,
+    stateScale: result.stateScale,
+    j2: Float64Array.from(program.j2Code, (code) => code * program.scale.j2_E0),
+    j4: Float64Array.from(program.j4Code, (code) => code * program.scale.j4_E0),
+  });
+  const nominal_E0 = program.noiseTemperatureCode * program.scale.noiseTemperature_E0;
+  const every = parsed.options.readEvery;
+  return {
+    ...report(estimate, nominal_E0, every, {
+      units: result.units,
+      holds: result.samples,
+      reads: result.reads.length,
+      firstRead_s: result.reads[0].time_s,
+      lastRead_s: result.reads[result.reads.length - 1].time_s,
+      step_timeUnits: result.step_s / capabilities.timeUnit_s,
+      seed: result.seed,
+      programId: result.programId,
+      samplesDigest: result.digest,
+      duration_s: result.timing.total_s,
+    }),
+    device: result.device,
+  };
+}
+
+/** Zero couplings and biases at the reference working point: J2 = J4 = 1 E0, kT = 0.1 E0. */
+function holdProgram(units: number, capabilities: DeviceCapabilities): QuantisedProgram {
+  return quantise(emptyModel(units), capabilities.ranges);
+}
+
+/** The longest record that the device can hold: a record too large for it loses its last reads, not the calibration. */
+function holdRequest(
+  program: QuantisedProgram,
+  { options, units }: ParsedOptions,
+  capabilities: DeviceCapabilities,
+): HoldRequest {
+  const { timeUnit_s } = capabilities;
+  const step_s = stepOf(options.step, capabilities);
+  const onGrid = (time: number): number =>
+    (Math.max(1, Math.round((time * timeUnit_s) / step_s)) * Math.round(step_s * 1e9)) / 1e9;
+  const extra = Math.floor(options.record / options.readEvery + 1e-9);
+  const spacing_s = onGrid(options.readEvery);
+  const first_s = onGrid(options.settle);
+  let refusal: unknown;
+  for (let reads = extra + 1; reads > 0; reads--) {
+    const readAt_s = Array.from({ length: reads }, (_, k) => first_s + k * spacing_s);
+    const request: HoldRequest = {
+      program,
+      samples: options.holds,
+      duration_s: readAt_s[reads - 1],
+      readAt_s,
+      step_s,
+      noiseTemperature_ratio: 1,
+      seed: options.seed,
+    };
+    try {
+      planHold(request, capabilities);
+      return request;
+    } catch (error) {
+      if (!(error instanceof DeviceError && error.pointer === '/readAt_s')) throw error;
+      refusal = error;
+    }
+  }
+  throw new CalibrationError('bad-option', `no read of ${units} units fits the device`, {
+    pointer: '/units',
+    remedy: refusal instanceof DeviceError ? refusal.remedy : undefined,
+  });
+}
+
+function stepOf(step: number | undefined, capabilities: DeviceCapabilities): number {
+  const { stepDefault_s, timeUnit_s } = capabilities;
+  if (step !== undefined) return Math.round(step * timeUnit_s * 1e9) / 1e9;
+  const limit_s = Math.floor(STEP_MAX * timeUnit_s * 1e9 + 1e-6) / 1e9;
+  return Math.min(stepDefault_s, limit_s);
+}
+
+interface ParsedOptions {
+  options: NoiseTemperatureOptions;
+  units: number;
+}
+
+const OPTION_NAMES = [
+  'units',
+  'holds',
+  'settle_timeUnits',
+  'record_timeUnits',
+  'readEvery_timeUnits',
+  'step_timeUnits',
+  'seed',
+];
+
+function parseOptions(given: JsonObject, capabilities: DeviceCapabilities): ParsedOptions {
+  const unknown = Object.keys(given).find((name) => !OPTION_NAMES.includes(name));
+  if (unknown !== undefined) throw badOption(unknown, 'unknown option', `one of ${OPTION_NAMES.join(', ')}`);
+  const whole = { integer: true };
+  const units = number(given, 'units', capabilities.unitsMax, {
+    min: 1,
+    max: capabilities.unitsMax,
+    ...whole,
+  });
+  const options: NoiseTemperatureOptions = {
+    holds: number(given, 'holds', DEFAULTS.holds, { min: HOLDS_MIN, max: capabilities.samplesMax, ...whole }),
+    settle: number(given, 'settle_timeUnits', DEFAULTS.settle, { min: 1, max: 1e6 }),
+    record: number(given, 'record_timeUnits', DEFAULTS.record, { min: 0, max: 1e6 }),
+    readEvery: number(given, 'readEvery_timeUnits', DEFAULTS.readEvery, { min: 1e-3, max: 1e6 }),
+    step:
+      given['step_timeUnits'] === undefined
+        ? undefined
+        : number(given, 'step_timeUnits', STEP_MAX, { min: 1e-6, max: STEP_MAX }),
+    seed: seedOf(given['seed']),
+  };
+  return { options, units };
+}
+
+function number(
+  given: JsonObject,
+  name: string,
+  fallback: number,
+  range: { min: number; max: number; integer?: boolean },
+): number {
+  const value = given[name] ?? fallback;
+  const { min, max } = range;
+  const fits = typeof value === 'number' && value >= min && value <= max;
+  if (fits && (!range.integer || Number.isInteger(value))) return value;
+  throw badOption(name, `${JSON.stringify(value)} is not allowed`, { min, max });
+}
+
+function seedOf(value: Json | undefined): bigint | undefined {
+  if (value === undefined || value === null) return undefined;
+  const text = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value;
+  if (typeof text === 'string' && /^\d{1,20}$/.test(text) && BigInt(text) < 1n << 64n) return BigInt(text);
+  throw badOption(
+    'seed',
+    `${JSON.stringify(value)} is not a seed`,
+    'an unsigned 64-bit integer, as a number or in decimal',
+  );
+}
+
+function badOption(
+  name: string,
+  message: string,
+  allowed: string | { min: number; max: number },
+): CalibrationError {
+  return new CalibrationError('bad-option', `${name}: ${message}`, { pointer: `/${name}`, allowed });
+}
+
+function report(
+  estimate: HoldEstimate,
+  nominal_E0: number,
+  readEvery: number,
+  measurement: JsonObject,
+): Pick<CalibrationOutcome, 'values' | 'stderr'> {
+  const ratio = (kT: number | null): number | null => (kT === null ? null : short(kT / nominal_E0));
+  const { correlation, chiSquare } = estimate;
+  return {
+    values: {
+      noiseTemperature_ratio: estimate.noiseTemperature_E0 / nominal_E0,
+      noiseTemperature_E0: estimate.noiseTemperature_E0,
+      secondMoment: estimate.secondMoment,
+      nominal_E0,
+      method: 'hold',
+      assumes: { readoutGain: 1 },
+      statement: STATEMENT,
+      measurement,
+      perUnit: { noiseTemperature_ratio: estimate.unit_E0.map(ratio), quality: estimate.quality },
+      flagged: estimate.flagged.map((flag) => ({ ...flag, z: flag.z === null ? null : short(flag.z) })),
+      bound_z: estimate.bound_z,
+      chiSquare: {
+        value: chiSquare.value,
+        degreesOfFreedom: chiSquare.degrees,
+        pValue: chiSquare.pValue,
+      },
+      crossCheck: correlation && {
+        autocorrelationTime_timeUnits: correlation.time_reads * readEvery,
+        noiseTemperature_stderr: correlation.stderr_E0 / nominal_E0,
+        trusted: correlation.trusted,
+      },
+    },
+    stderr: {
+      noiseTemperature_ratio: estimate.stderr_E0 / nominal_E0,
+      noiseTemperature_E0: estimate.stderr_E0,
+      perUnit: { noiseTemperature_ratio: estimate.unitStderr_E0.map(ratio) },
+    },
+  };
+}
+
+/** Six digits: far below the error bar, and a fraction of the text. */
+function short(value: number): number {
+  return Number(value.toPrecision(6));
+}

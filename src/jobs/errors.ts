@@ -10,7 +10,6 @@ export const JobErrorCode = {
   deviceOffline: 'device-offline',
   wrongBackend: 'wrong-backend',
   validationFailed: 'validation-failed',
-  couplingOutOfRange: 'coupling-out-of-range',
   closed: 'runner-closed',
 } as const;
 export type JobErrorCode = (typeof JobErrorCode)[keyof typeof JobErrorCode];
@@ -33,7 +32,6 @@ const REMEDY: Record<JobErrorCode, string> = {
     'Wait until the device is back, or submit with "onUnmet": "wait" to queue the job for it.',
   'wrong-backend': 'Name a device with the backend you want, or leave "device.backend" out.',
   'validation-failed': 'Change the named fields to allowed values.',
-  'coupling-out-of-range': 'Scale the model down, or use a device with a larger range.',
   'runner-closed': 'The service is stopping; send the request again when it is back.',
 };
 const RETRYABLE: ReadonlySet<JobErrorCode> = new Set(['device-offline', 'runner-closed']);

@@ -4,6 +4,7 @@ export * from './request.ts';
 export type * from './device-port.ts';
 export type * from './calibration-port.ts';
 export { createJobRunner } from './runner.ts';
+export { normalise } from './admission.ts';
 export type {
   Alongside,
   CalibrationRequest,
@@ -15,6 +16,6 @@ export type {
   JobView,
   RunnerCounters,
   SubmitOptions,
-} from './runner.ts';
+} from './runner-port.ts';
 export { readJobSamples } from './samples.ts';
 export type { JobSamples } from './samples.ts';

@@ -4,11 +4,7 @@ import type { Kysely } from 'kysely';
 import type { Tables } from './database.ts';
 import { StoreError } from './errors.ts';
 import { firstSchema } from './migrations/0001-first-schema.ts';
-
-export interface Migration {
-  name: string;
-  up(db: Kysely<unknown>): Promise<void>;
-}
+import type { Migration } from './migrations/migration.ts';
 
 /** In order; the version of a step is its place, counted from 1. */
 export const MIGRATIONS: readonly Migration[] = [firstSchema];

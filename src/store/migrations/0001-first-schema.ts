@@ -1,6 +1,6 @@
 // Schema 1: models, jobs with labels, sample sets, calibrations, keys, idempotency, audit.
 import { sql, type CreateTableBuilder, type Kysely } from 'kysely';
-import type { Migration } from '../migrations.ts';
+import type { Migration } from './migration.ts';
 
 export const firstSchema: Migration = {
   name: 'first schema',

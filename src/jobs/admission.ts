@@ -1,0 +1,182 @@
+// Decides whether a request becomes a job: fills in the defaults and holds it against what the device says it can do.
+// Pure; a refusal is a JobError that names every field it can.
+import { DeviceError, planRelax, type RelaxRequest } from '../device/index.ts';
+import type { QuantisedProgram } from '../physics/index.ts';
+import type { Digest } from '../store/index.ts';
+import type { RelaxDevice } from './device-port.ts';
+import { JobError, type RefusedField } from './errors.ts';
+import { JobPriority, type AdmittedRelaxJob, type RelaxJobRequest } from './request.ts';
+
+const SEED_END = 1n << 64n;
+
+/** The request with every default, its numbers checked as far as that goes without a device. */
+export function normalise(request: RelaxJobRequest): AdmittedRelaxJob {
+  const errors: RefusedField[] = [];
+  const job = withDefaults(request, errors);
+  checkTimes(job, errors);
+  above0(errors, '/noiseTemperature', job.noiseTemperature);
+  if (job.step_s !== null) above0(errors, '/step_s', job.step_s);
+  const { count } = job.samples;
+  if (!Number.isInteger(count) || count < 1)
+    errors.push({
+      pointer: '/samples/count',
+      detail: `${count} samples`,
+      allowed: 'a whole number of at least 1',
+    });
+  if (errors.length > 0) throw refusal(errors);
+  return job;
+}
+
+/**
+ * Refuses a job that this device cannot take now: the wrong backend, or away and nobody wants to wait.
+ * @throws JobError wrong-backend, device-offline
+ */
+export function checkDevice(
+  job: AdmittedRelaxJob,
+  device: Pick<RelaxDevice, 'id' | 'state' | 'reason' | 'backend'>,
+): void {
+  checkBackend(job, device);
+  if (job.onUnmet === 'reject') checkOnline(device);
+}
+
+/** @throws JobError wrong-backend when the job demands another backend than the device has */
+export function checkBackend(
+  job: Pick<AdmittedRelaxJob, 'device'>,
+  device: Pick<RelaxDevice, 'id' | 'backend'>,
+): void {
+  const demanded = job.device.backend;
+  if (demanded === null || device.backend === null || demanded === device.backend) return;
+  throw new JobError(
+    'wrong-backend',
+    `the job demands a ${demanded}, and device ${device.id} is a ${device.backend}`,
+    { errors: [{ pointer: '/device/backend', detail: `is a ${device.backend}`, allowed: device.backend }] },
+  );
+}
+
+/** @throws JobError device-offline when the device is neither ready nor at work */
+export function checkOnline(device: Pick<RelaxDevice, 'id' | 'state' | 'reason'>): void {
+  if (device.state === 'ready' || device.state === 'running') return;
+  const why = device.reason === null ? '' : `: ${device.reason.message}`;
+  throw new JobError('device-offline', `device ${device.id} is ${device.state}${why}`);
+}
+
+/**
+ * Holds a job against the capabilities of its device, by the planner that will make the schedule: times in whole
+ * steps, reads inside, numbers of samples and reads, record size, range of the noise temperature, seeds.
+ * @throws JobError validation-failed with the pointer into the job body
+ */
+export function checkSchedule(
+  job: AdmittedRelaxJob,
+  program: QuantisedProgram,
+  capabilities: NonNullable<RelaxDevice['capabilities']>,
+): void {
+  try {
+    planRelax(relaxRequest(job, program), capabilities);
+  } catch (error) {
+    if (!(error instanceof DeviceError)) throw error;
+    const field = {
+      pointer: bodyPointer(error.pointer ?? ''),
+      detail: error.message,
+      allowed: error.allowed ?? null,
+    };
+    throw refusal([field], error);
+  }
+}
+
+/** What the device is asked for this job. */
+export function relaxRequest(job: AdmittedRelaxJob, program: QuantisedProgram): RelaxRequest {
+  return {
+    program,
+    samples: job.samples.count,
+    duration_s: job.relax.duration_s,
+    readAt_s: job.relax.readAt_s,
+    prepare_s: job.relax.initial.prepare_s,
+    recordSwitchOn: job.record.heat,
+    noiseTemperature_ratio: job.noiseTemperature,
+    ...(job.seed !== null && { seed: BigInt(job.seed) }),
+    ...(job.step_s !== null && { step_s: job.step_s }),
+  };
+}
+
+function withDefaults(request: RelaxJobRequest, errors: RefusedField[]): AdmittedRelaxJob {
+  const { relax } = request;
+  return {
+    mode: 'relax',
+    model: request.model as Digest,
+    device: { id: request.device.id, backend: request.device.backend ?? null },
+    relax: {
+      duration_s: relax.duration_s,
+      readAt_s: relax.readAt_s ?? [relax.duration_s],
+      initial: { kind: 'thermal', prepare_s: relax.initial?.prepare_s ?? relax.duration_s },
+    },
+    noiseTemperature: request.noiseTemperature ?? 1,
+    samples: { count: request.samples.count },
+    seed: request.seed === undefined ? null : seedText(request.seed, errors),
+    step_s: request.step_s ?? null,
+    record: { heat: request.record?.heat ?? true },
+    labels: request.labels ?? {},
+    priority: priorityName(request.priority ?? 'normal', errors),
+    retry: 'never',
+    onUnmet: request.onUnmet ?? 'reject',
+  };
+}
+
+function priorityName(name: string, errors: RefusedField[]): AdmittedRelaxJob['priority'] {
+  if (Object.hasOwn(JobPriority, name)) return name as AdmittedRelaxJob['priority'];
+  errors.push({ pointer: '/priority', detail: `priority ${name}`, allowed: Object.keys(JobPriority) });
+  return 'normal';
+}
+
+/** A JSON number names an integer without doubt up to 2^53 - 1; larger seeds come as text. */
+function seedText(seed: number | string, errors: RefusedField[]): string | null {
+  const known = typeof seed === 'number' ? Number.isSafeInteger(seed) : /^\d{1,20}$/.test(seed);
+  const value = known ? BigInt(seed) : -1n;
+  if (value >= 0n && value < SEED_END) return value.toString();
+  errors.push({
+    pointer: '/seed',
+    detail: `seed ${seed}`,
+    allowed: 'an unsigned 64-bit integer; above 2^53 - 1 as decimal text',
+  });
+  return null;
+}
+
+function checkTimes(job: AdmittedRelaxJob, errors: RefusedField[]): void {
+  const { duration_s, readAt_s, initial } = job.relax;
+  above0(errors, '/relax/duration_s', duration_s);
+  if (!(Number.isFinite(initial.prepare_s) && initial.prepare_s >= 0))
+    errors.push({
+      pointer: '/relax/initial/prepare_s',
+      detail: `a preparation of ${initial.prepare_s} s`,
+      allowed: 'a finite number of at least 0',
+    });
+  if (readAt_s.length === 0)
+    errors.push({ pointer: '/relax/readAt_s', detail: 'no reads', allowed: 'at least one time' });
+  readAt_s.forEach((time_s, k) => {
+    if (time_s > (readAt_s[k - 1] ?? 0) && time_s <= duration_s) return;
+    errors.push({
+      pointer: `/relax/readAt_s/${k}`,
+      detail: `a read at ${time_s} s`,
+      allowed: `ascending times within (0, ${duration_s}] s`,
+    });
+  });
+}
+
+function above0(errors: RefusedField[], pointer: string, value: number): void {
+  if (Number.isFinite(value) && value > 0) return;
+  errors.push({ pointer, detail: `${value}`, allowed: 'a finite number above 0' });
+}
+
+/** From the planner's request to the body of a job. */
+function bodyPointer(pointer: string): string {
+  if (pointer.startsWith('/program')) return '/model';
+  if (pointer === '/samples') return '/samples/count';
+  if (pointer === '/prepare_s') return '/relax/initial/prepare_s';
+  if (pointer === '/duration_s' || pointer.startsWith('/readAt_s')) return `/relax${pointer}`;
+  return pointer === '/noiseTemperature_ratio' ? '/noiseTemperature' : pointer;
+}
+
+function refusal(errors: RefusedField[], cause?: unknown): JobError {
+  const first = errors[0];
+  const message = `${first.pointer}: ${first.detail}`;
+  return new JobError('validation-failed', message, { errors, ...(cause !== undefined && { cause }) });
+}

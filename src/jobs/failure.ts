@@ -1,0 +1,63 @@
+// Why a job failed: every error that can end one becomes one of the public causes, with the original kept for people.
+import { JobCause, type FailureDetail } from '../store/index.ts';
+
+/** The reason of an abort signal: who stopped the work. */
+export class Stopped extends Error {
+  readonly by: 'cancel' | 'shutdown';
+  constructor(by: 'cancel' | 'shutdown') {
+    super(by === 'cancel' ? 'the job was cancelled' : 'the service is stopping');
+    this.name = 'Stopped';
+    this.by = by;
+  }
+}
+
+export interface Failure {
+  cause: JobCause;
+  failure: FailureDetail | null;
+}
+
+/** Device codes that say the way to the chip, or who is at its end, is not what it was. */
+const LINK_CODES = new Set([
+  'device-offline',
+  'link-lost',
+  'link-timeout',
+  'not-a-device',
+  'wrong-backend',
+  'schema-mismatch',
+]);
+/** Device codes that the chip, or its answer, is responsible for. */
+const DEVICE_CODES = new Set(['device-fault', 'refused', 'out-of-range', 'data-loss', 'busy']);
+
+/** `signal` tells whether the work was stopped on purpose: then that is the cause, whatever error it ended with. */
+export function failureOf(error: unknown, signal: AbortSignal): Failure {
+  if (signal.reason instanceof Stopped) {
+    if (signal.reason.by === 'cancel') return { cause: JobCause.cancelled, failure: null };
+    return { cause: JobCause.serviceRestart, failure: restarted() };
+  }
+  const failure = describe(error);
+  if (LINK_CODES.has(failure.code)) return { cause: JobCause.linkLost, failure };
+  if (DEVICE_CODES.has(failure.code)) return { cause: JobCause.deviceFault, failure };
+  return { cause: JobCause.internal, failure };
+}
+
+/** What a job that was running when the service ended is told. */
+export function restarted(): FailureDetail {
+  return {
+    code: JobCause.serviceRestart,
+    message: 'the service stopped while this was running',
+    retryable: true,
+    remedy: 'Submit it again; nothing is repeated by itself in this version.',
+    outcome: 'unknown',
+  };
+}
+
+function describe(error: unknown): FailureDetail {
+  const known = error as Partial<FailureDetail> | null;
+  return {
+    code: typeof known?.code === 'string' ? known.code : JobCause.internal,
+    message: error instanceof Error ? error.message : String(error),
+    retryable: known?.retryable === true,
+    remedy: known?.remedy ?? null,
+    outcome: known?.outcome ?? null,
+  };
+}

@@ -1,0 +1,119 @@
+// A device for tests of the jobs floor: does what it is told, at once or when it is released.
+import type { OperationOptions, RelaxRequest, RelaxResult } from '../device/index.ts';
+import type { Backend, RelaxDevice } from './device-port.ts';
+
+/** 8 units at most, times in steps of 1 ns, as the twin has them. */
+export const CAPABILITIES: NonNullable<RelaxDevice['capabilities']> = {
+  unitsMax: 8,
+  imageVersion: 1,
+  topologies: [1],
+  ranges: { coupling: { fullScaleMin_E0: 0, fullScaleMax_E0: 1 }, stateScale: 2 ** -10 },
+  stateRail: 2,
+  adcBits: 12,
+  timeUnit_s: 1e-6,
+  stepDefault_s: 1e-9,
+  stepMin_s: 1e-9,
+  stepMax_s: 1e-8,
+  phaseMax_s: 1,
+  phasesMax: 4,
+  readsPerPhaseMax: 2,
+  samplesMax: 10_000,
+  recordBytesMax: 1_000,
+  seed: true,
+};
+
+export class FakeDevice implements RelaxDevice {
+  readonly id: string;
+  state: RelaxDevice['state'] = 'ready';
+  reason: RelaxDevice['reason'] = null;
+  backend: Backend | null = 'twin';
+  capabilities: RelaxDevice['capabilities'] = CAPABILITIES;
+  /** Samples of each run, in order: names the jobs in tests of order. */
+  readonly ran: number[] = [];
+  /** While set, runs wait for `release`. */
+  held = false;
+  /** The next run fails with this. */
+  failWith: Error | null = null;
+  readonly #listeners = new Set<() => void>();
+  #released = Promise.withResolvers<void>();
+  #started = Promise.withResolvers<void>();
+
+  constructor(id = 'twin-0') {
+    this.id = id;
+  }
+
+  onChange(callback: () => void): () => void {
+    this.#listeners.add(callback);
+    return () => this.#listeners.delete(callback);
+  }
+
+  become(state: RelaxDevice['state']): void {
+    this.state = state;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Resolves when a run has started. */
+  async started(): Promise<void> {
+    await this.#started.promise;
+    this.#started = Promise.withResolvers();
+  }
+
+  /** Lets the run that is held go on. */
+  release(): void {
+    this.#released.resolve();
+    this.#released = Promise.withResolvers();
+  }
+
+  async relax(request: RelaxRequest, options: OperationOptions): Promise<RelaxResult> {
+    if (this.state !== 'ready') throw Object.assign(new Error('busy'), { code: 'busy' });
+    this.become('running');
+    this.ran.push(request.samples);
+    this.#started.resolve();
+    try {
+      options.onProgress?.({ phase: 'programming', done: 10, total: 10 });
+      options.onProgress?.({ phase: 'relaxing', done: 0, total: request.samples });
+      if (this.held) await Promise.race([this.#released.promise, aborted(options.signal)]);
+      if (this.failWith !== null) throw this.failWith;
+      options.onProgress?.({ phase: 'reading', done: request.samples, total: request.samples });
+      return resultOf(request);
+    } finally {
+      this.failWith = null;
+      // Not when a test has taken the device away meanwhile.
+      if ((this.state as string) === 'running') this.become('ready');
+    }
+  }
+}
+
+/** x = 1 in every unit at switch-on, 0.5 at every read. */
+function resultOf(request: RelaxRequest): RelaxResult {
+  const { program, samples, readAt_s, recordSwitchOn } = request;
+  const reads: RelaxResult['reads'] = readAt_s.map((time_s) => ({ time_s, label: 'read' }));
+  if (recordSwitchOn) reads.unshift({ time_s: 0, label: 'switch-on' });
+  const codes = new Int16Array(samples * reads.length * program.units);
+  for (let k = 0; k < codes.length; k++) {
+    const read = Math.floor(k / program.units) % reads.length;
+    codes[k] = reads[read].label === 'switch-on' ? 1024 : 512;
+  }
+  return {
+    codes,
+    samples,
+    reads,
+    units: program.units,
+    stateScale: 2 ** -10,
+    programId: 'aa',
+    digest: 'bb',
+    step_s: request.step_s ?? 1e-9,
+    seed: request.seed?.toString() ?? null,
+    noiseTemperature_ratio: request.noiseTemperature_ratio,
+    timing: { upload_s: 0.1, relax_s: 0.2, total_s: 0.3, sentBytes: 100, skippedUpload: false },
+    device: { uid: 'cafe', backend: 'twin', bootId: '1', firmware: '0.1', schemaHash: '2' },
+  };
+}
+
+function aborted(signal?: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const fail = (): void => reject(Object.assign(new Error('cancelled'), { code: 'cancelled' }));
+    if (signal?.aborted === true) fail();
+    signal?.addEventListener('abort', fail, { once: true });
+  });
+}

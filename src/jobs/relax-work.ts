@@ -1,0 +1,130 @@
+// One relax job on its device: program, run, heat, blobs. Returns what the completing commit has to write.
+import type { Clock } from '../clock/clock.ts';
+import type { DeviceProgress, RelaxResult } from '../device/index.ts';
+import { dequantise, heatSummary_kT, type Model } from '../physics/index.ts';
+import type { Digest, JobPhase, JobRow, SampleSetRow, Store } from '../store/index.ts';
+import { checkBackend, checkSchedule, relaxRequest } from './admission.ts';
+import type { RelaxDevice } from './device-port.ts';
+import { JobError } from './errors.ts';
+import { heatOfRun_kT, heatReads } from './heat.ts';
+import type { Programs } from './programs.ts';
+import type { AdmittedRelaxJob, JobHeat, JobResult } from './request.ts';
+
+/** The kind of calibration that a result names. */
+export const NOISE_TEMPERATURE = 'noise-temperature';
+/** Default step of the twin in units of the time unit; larger steps are the fast mode (decisions 2). */
+const EXACT_STEP = 0.001;
+
+export interface RelaxWork {
+  store: Store;
+  programs: Programs;
+  clock: Clock;
+  device: RelaxDevice;
+  job: JobRow;
+  signal: AbortSignal;
+  onProgress(phase: JobPhase, done: number, total: number): void;
+}
+
+export interface RelaxOutcome {
+  result: JobResult;
+  sampleSet: Omit<SampleSetRow, 'id' | 'createdAt_ms'>;
+}
+
+/** Runs the job; rejects with what went wrong, also after an abort that came too late for the device. */
+export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
+  const { store, device, signal } = work;
+  const job = work.job.request as unknown as AdmittedRelaxJob;
+  const { capabilities } = device;
+  if (capabilities === null) throw new JobError('device-offline', `device ${device.id} has not answered yet`);
+  checkBackend(job, device);
+  const model = await store.models.find(work.job.model);
+  if (model === null) throw new JobError('unknown-model', `there is no model ${work.job.model}`);
+  const program = await work.programs.of(model, capabilities.ranges);
+  checkSchedule(job, program, capabilities);
+  signal.throwIfAborted();
+  const run = await device.relax(relaxRequest(job, program), {
+    signal,
+    onProgress: ({ phase, done, total }: DeviceProgress) => work.onProgress(phase, done, total),
+  });
+  signal.throwIfAborted();
+  work.onProgress('finishing', job.samples.count, job.samples.count);
+  const real: Model = dequantise(program);
+  // The heat is in kT of what was set for the run, not of the program (docs/physics.md, heat).
+  real.noiseTemperature_E0 *= run.noiseTemperature_ratio;
+  const heat = await storeHeat(work, real, run);
+  const blob = await store.blobs.put(littleEndian(run.codes));
+  signal.throwIfAborted();
+  const calibration = await store.calibrations.latestSucceeded(NOISE_TEMPERATURE, run.device.uid);
+  const result: JobResult = {
+    samples: {
+      shape: [run.samples, run.reads.length, run.units],
+      dtype: 'int16',
+      reads: run.reads,
+      stateScale: run.stateScale,
+      blob,
+      bytes: run.codes.byteLength,
+      wireDigest: run.digest,
+    },
+    heat,
+    heatReason: heat === null ? 'the job was not asked to record the switch-on read (record.heat)' : null,
+    timing: run.timing,
+    provenance: {
+      device: device.id,
+      deviceUid: run.device.uid,
+      backend: run.device.backend,
+      bootId: run.device.bootId,
+      firmware: run.device.firmware,
+      schemaHash: run.device.schemaHash,
+      model: work.job.model,
+      programDigest: run.programId,
+      seed: run.seed,
+      step_s: run.step_s,
+      fastMode: run.step_s > EXACT_STEP * capabilities.timeUnit_s * (1 + 1e-9),
+      noiseTemperature_ratio: run.noiseTemperature_ratio,
+      noiseTemperature_E0: real.noiseTemperature_E0,
+      calibration: calibration?.id ?? null,
+    },
+  };
+  return { result, sampleSet: sampleSetOf(work, run, blob, heat) };
+}
+
+async function storeHeat(work: RelaxWork, model: Model, run: RelaxResult): Promise<JobHeat | null> {
+  const perSample = await heatOfRun_kT(model, run, work.clock);
+  const between = heatReads(run.reads);
+  if (perSample === null || between === null) return null;
+  const summary = heatSummary_kT(perSample);
+  return {
+    mean_kT: summary.mean,
+    sd_kT: summary.sd,
+    stderr_kT: summary.stderr,
+    n: summary.n,
+    until_s: run.reads[between.endRead].time_s,
+    blob: await work.store.blobs.put(littleEndian(perSample)),
+  };
+}
+
+function sampleSetOf(
+  work: RelaxWork,
+  run: RelaxResult,
+  blob: Digest,
+  heat: JobHeat | null,
+): RelaxOutcome['sampleSet'] {
+  return {
+    jobId: work.job.id,
+    device: work.device.id,
+    backend: run.device.backend,
+    model: work.job.model,
+    blob,
+    bytes: run.codes.byteLength,
+    samples: run.samples,
+    units: run.units,
+    reads: run.reads,
+    stateScale: run.stateScale,
+    heatBlob: heat?.blob ?? null,
+  };
+}
+
+/** The bytes of numbers, little-endian as the machine is (x64, arm64). */
+function littleEndian(numbers: Int16Array | Float64Array): Uint8Array {
+  return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+}

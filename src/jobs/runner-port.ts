@@ -1,0 +1,94 @@
+// The runner as those above it see it: submit, cancel, wait, listen. runner.ts does it.
+import type { Clock } from '../clock/clock.ts';
+import type { CalibrationRow, JobRow, JsonObject, Repositories, Store } from '../store/index.ts';
+import type { CalibrationProcedure } from './calibration-port.ts';
+import type { RelaxDevice } from './device-port.ts';
+import type { JobProgress, RelaxJobRequest } from './request.ts';
+
+export interface JobRunnerOptions<D extends RelaxDevice> {
+  store: Store;
+  devices: ReadonlyMap<string, D>;
+  clock: Clock;
+  /** By kind of calibration. */
+  procedures?: Readonly<Record<string, CalibrationProcedure<D>>>;
+  onLog?(level: 'info' | 'warn' | 'error', message: string, fields: object): void;
+}
+
+/** A job as readers see it: the stored row, and the progress while it runs. */
+export type JobView = JobRow & { progress: JobProgress | null };
+export type CalibrationView = CalibrationRow & { progress: JobProgress | null };
+
+export type JobEvent =
+  | { type: 'job.state'; job: JobView }
+  | { type: 'job.progress'; id: string; device: string; progress: JobProgress }
+  | { type: 'calibration.state'; calibration: CalibrationView }
+  | { type: 'calibration.progress'; id: string; device: string; progress: JobProgress };
+
+/** Written with the new row in one transaction: idempotency and audit rows. */
+export type Alongside<Row> = (tx: Repositories, row: Row) => Promise<void>;
+
+export interface SubmitOptions<Row> {
+  keyId?: string | null;
+  /** A client's own id (ULID). */
+  id?: string;
+  alongside?: Alongside<Row>;
+}
+
+export interface CalibrationRequest {
+  kind: string;
+  device: string;
+  options?: JsonObject;
+  onUnmet?: 'reject' | 'wait';
+}
+
+export interface CancelAnswer {
+  /** `stopping`: it runs, and will end as cancelled soon. */
+  outcome: 'cancelled' | 'stopping' | 'already-finished';
+  job: JobView;
+}
+
+/**
+ * The runner of one service process. All rejections are JobError (unknown-..., refusals of admission), PhysicsError
+ * (a model that does not fit the device) or StoreError.
+ */
+export interface JobRunner {
+  /** Ends what a former process left running (`service-restart`), then takes up the queue. */
+  start(): Promise<void>;
+  /** Stops taking jobs, aborts what runs, and waits for it to end (as cause `service-restart`). */
+  close(): Promise<void>;
+  /** Admits and queues a job. */
+  submit(request: RelaxJobRequest, options?: SubmitOptions<JobRow>): Promise<JobView>;
+  submitCalibration(
+    request: CalibrationRequest,
+    options?: SubmitOptions<CalibrationRow>,
+  ): Promise<CalibrationView>;
+  /** Cancels a queued job at once; a running one is asked to stop. */
+  cancel(id: string, options?: { alongside?: Alongside<JobRow> }): Promise<CancelAnswer>;
+  view(id: string): Promise<JobView>;
+  viewCalibration(id: string): Promise<CalibrationView>;
+  /** Adds the progress to a row already read. */
+  withProgress<R extends { id: string }>(row: R): R & { progress: JobProgress | null };
+  /** The job as soon as its revision is above `revision`, or it is finished, or the time is over. */
+  waitFor(id: string, revision: number, timeout_ms: number, signal?: AbortSignal): Promise<JobView>;
+  /** The job as soon as it is finished, or the time is over. */
+  waitForEnd(id: string, timeout_ms: number, signal?: AbortSignal): Promise<JobView>;
+  waitForCalibration(
+    id: string,
+    revision: number,
+    timeout_ms: number,
+    signal?: AbortSignal,
+  ): Promise<CalibrationView>;
+  /** Every change; returns what ends it. Callbacks must not throw. */
+  onEvent(callback: (event: JobEvent) => void): () => void;
+  /** Kinds of calibration that can be asked for. */
+  readonly calibrationKinds: readonly string[];
+  /** Counters for monitoring. */
+  counters(): RunnerCounters;
+}
+
+export interface RunnerCounters {
+  finished: Record<'succeeded' | 'failed' | 'cancelled', number>;
+  failedByCause: Record<string, number>;
+  samples: number;
+  calibrations: Record<'succeeded' | 'failed', number>;
+}

@@ -500,11 +500,11 @@ export class Session {
 
   #giveUp(request: PendingRequest<Exchange>): void {
     this.counters.requestTimeouts += 1;
-    const { what, reject } = request.context;
-    reject(new LinkError('link-timeout', `${what} was not answered in ${request.attempts} attempts`));
+    const { context, attempts } = request;
+    context.reject(new LinkError('link-timeout', `${context.what} was not answered in ${attempts} attempts`));
   }
 
-  /** One timer for everything; it may ring early, never late. */
+  /** One timer for everything. Whole milliseconds, so that rounding never wakes it just before the time. */
   #arm(): void {
     if (this.#closed !== null || this.#table === null) return;
     const tick_ms = nextLivenessTick_ms(this.#liveness, this.#channel.queued_bytes) ?? Infinity;
@@ -512,7 +512,7 @@ export class Session {
     if (due_ms >= this.#timerDue_ms) return;
     this.#timer?.cancel();
     this.#timerDue_ms = due_ms;
-    this.#timer = this.clock.after(Math.max(0, due_ms - this.clock.now_ms()), () => {
+    this.#timer = this.clock.after(Math.max(1, Math.ceil(due_ms - this.clock.now_ms())), () => {
       this.#timerDue_ms = Infinity;
       this.#timer = null;
       this.#onTimer();

@@ -94,7 +94,7 @@ class ScheduledRun {
   #pollPause_ms = POLL_END_MS;
   #vanished = 0;
   #isStalled = false;
-  #callbackError: unknown = null;
+  #callbackError: Error | null = null;
   readonly #onAbort = (): void => this.#bell.ring();
 
   constructor(session: Session, request: RunRequest, options: RunOptions) {
@@ -205,7 +205,8 @@ class ScheduledRun {
     try {
       this.#options.onRecords?.(records, whole, this.#bytes.length);
     } catch (error) {
-      this.#callbackError = error; // ends the run, from where it can be told
+      // Ends the run, from where it can be told.
+      this.#callbackError = error instanceof Error ? error : new Error(String(error));
       this.#bell.ring();
     }
   }

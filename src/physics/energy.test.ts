@@ -1,5 +1,6 @@
 // Energy, forces, heat, thermometer and estimators against exact values, identities and independent formulas.
 import { describe, expect, it } from 'vitest';
+import { gaussianFrom } from '../../test/support/gaussian.ts';
 import { forces, heat_kT, heatOfSamples_kT, heatSummary_kT, potentialEnergy } from './energy.ts';
 import {
   equilibriumMoments,
@@ -22,17 +23,6 @@ const model = emptyModel(3);
 model.couplings.set([0, 0.5, -1, 0.5, 0, 2, -1, 2, 0]);
 model.biases.set([0.1, -0.2, 0.3]);
 model.j2.set([1, -0.5, 2]);
-
-/** Standard normal numbers from a seed (Box-Muller over mulberry32). */
-function gaussian(seed: number): () => number {
-  const uniform = (): number => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return (((t ^ (t >>> 14)) >>> 0) + 0.5) / 2 ** 32;
-  };
-  return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
-}
 
 describe('energy', () => {
   const x = [1, -2, 0.5];
@@ -114,9 +104,9 @@ describe('one uncoupled unit in equilibrium', () => {
 
 describe('statistics', () => {
   it('finds the correlation time of an AR(1) series', () => {
-    const next = gaussian(7);
+    const next = gaussianFrom(7);
     const rho = 0.8; // tau = (1 + rho)/(1 - rho) = 9
-    const series = new Float64Array(40_000);
+    const series = new Float64Array(200_000);
     for (let k = 1; k < series.length; k++)
       series[k] = rho * series[k - 1] + Math.sqrt(1 - rho * rho) * next();
     const found = autocorrelationTime(series);
@@ -129,7 +119,7 @@ describe('statistics', () => {
   });
 
   it('takes independent values as they are', () => {
-    const next = gaussian(3);
+    const next = gaussianFrom(3);
     const series = Float64Array.from({ length: 10_000 }, next);
     expect(Math.abs(autocorrelationTime(series).time - 1)).toBeLessThan(0.1);
     expect(autocorrelationTime([1, 1, 1]).time).toBe(1);

@@ -1,6 +1,7 @@
 // Codes, scales, packed bytes and images: sizes and bytes of the format, rounding within half a code, ranges refused.
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
+import { uniformFrom } from '../../test/support/gaussian.ts';
 import {
   decodeFieldImage,
   decodeProgramImage,
@@ -13,13 +14,9 @@ import { packCodes, packedBytes, unpackCodes } from './packing.ts';
 import { dequantise, noiseTemperatureCodeForRatio, quantise, quantiseField } from './quantise.ts';
 import { decodeSamples, stateOf } from './samples.ts';
 
-/** Deterministic numbers in [-1, 1): a linear congruential generator. */
 function randomModel(units: number, seed = 1): Model {
-  let state = seed;
-  const next = (): number => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 31 - 1;
-  };
+  const uniform = uniformFrom(seed);
+  const next = (): number => 2 * uniform() - 1;
   const model = emptyModel(units);
   for (let i = 0; i < units; i++) {
     model.biases[i] = next();

@@ -1,11 +1,12 @@
 // The command line: one file per subcommand, each registers itself here.
 import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
+import { registerTrain } from './train.ts';
 
 /** What a subcommand's file exports. */
 export type Register = (program: Command) => void;
 
-const commands: Register[] = [];
+const commands: Register[] = [registerTrain];
 
 const here = import.meta.url;
 const root = new URL(here.includes('/dist/') ? '../../../' : '../../', here);

@@ -1,6 +1,7 @@
 // Training: from pictures to couplings, in closed form.
 export * from './train.ts';
 export * from './training-set.ts';
+export { trainInWorker } from './train-in-worker.ts';
 export { solveCouplings, SOLVER_TOLERANCE, type SolveOptions, type Solution } from './solver.ts';
 export { momentsOfData, noiseFreeMoments, type Moments, type MomentOptions } from './moments.ts';
 export { denseWiring, hiddenLayerWiring, type Wiring } from './wiring.ts';

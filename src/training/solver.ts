@@ -19,6 +19,7 @@ export interface Solution {
   couplings: Float64Array;
   biases: Float64Array;
   iterations: number;
+  /** |A theta - right|/|right| in the preconditioned norm. */
   residual: number;
   /** <|J x + b - y|^2> - <|y|^2>, without the ridge; times mu dt/(4 kT) it is the loss per step against J = b = 0. */
   excessSquare: number;
@@ -59,7 +60,8 @@ export function solveCouplings(moments: Moments, wiring: Wiring, options: SolveO
       for (let j = 0; j < units; j++) biases[i] -= couplings[i * units + j] * moments.mean[j];
     }
   const excessSquare = problem.excessSquare(found.theta);
-  return { couplings, biases, iterations: found.iterations, residual: found.residual, excessSquare };
+  const residual = problem.relativeResidual(found.theta);
+  return { couplings, biases, iterations: found.iterations, residual, excessSquare };
 }
 
 // The quadratic form over theta = (pairs i < j row by row, biases).
@@ -112,6 +114,18 @@ class LeastSquares {
       for (let j = i + 1; j < units; j++, k++)
         if (bonds[k] !== 0) out[k] += theta[k] * (diagonal[i] + diagonal[j] + 2 * this.ridge);
     if (!this.centred) for (let i = 0; i < units; i++) out[pairs + i] = biases[i] * (onMean[i] + b[i]);
+  }
+
+  /** Computed anew: the recursion of the solver drifts below it once rounding is reached. */
+  relativeResidual(theta: Float64Array): number {
+    const image = new Float64Array(this.size);
+    this.apply(theta, image);
+    let [rest, whole] = [0, 0];
+    for (let k = 0; k < this.size; k++) {
+      rest += (this.right[k] - image[k]) ** 2 * this.preconditioner[k];
+      whole += this.right[k] ** 2 * this.preconditioner[k];
+    }
+    return whole > 0 ? Math.sqrt(rest / whole) : 0;
   }
 
   /** At the optimum the square gained is theta.right, less what the ridge holds back. */

@@ -1,5 +1,5 @@
 // Training in one call: pictures -> noise-free moments -> masked solve -> a model with its metadata and checks.
-import { equilibriumMoments, type Model } from '../physics/index.ts';
+import { equilibriumMoments, PhysicsError, type Model } from '../physics/index.ts';
 import { STANDARD_PROTOCOL, STANDARD_RESOLUTION } from './fokker-planck.ts';
 import { noiseFreeMoments, RANK_TOLERANCE } from './moments.ts';
 import { solveCouplings, SOLVER_TOLERANCE } from './solver.ts';
@@ -75,7 +75,10 @@ const QUOTED_DT = 1e-3;
 /** Part of the progress bar that the moments take. */
 const MOMENTS_SHARE = 0.2;
 
-/** Trains; deterministic. N = 784 takes a few seconds, the paper's architecture about ten times as long. */
+/**
+ * Trains; deterministic. N = 784 takes a few seconds, the paper's architecture about four times as long.
+ * @throws {PhysicsError} bad-argument, not-converged
+ */
 export function trainModel(
   options: TrainingOptions = {},
   onProgress: (progress: TrainingProgress) => void = () => {},
@@ -87,6 +90,8 @@ export function trainModel(
     architecture === 'paper' ? hiddenLayerWiring(pixels, hiddenUnits[set.name]) : denseWiring(pixels);
   const ridge = options.ridge ?? 0;
   const tolerance = options.tolerance ?? SOLVER_TOLERANCE;
+  check('ridge', ridge, ridge >= 0 && Number.isFinite(ridge), 'a finite number of 0 or more');
+  check('tolerance', tolerance, tolerance > 0 && tolerance < 1, 'a number between 0 and 1');
   const moments = noiseFreeMoments(fieldsOf(set, wiring.units), {
     onProgress: (done, all) => onProgress({ stage: 'moments', share: (MOMENTS_SHARE * done) / all, done }),
   });
@@ -143,6 +148,10 @@ export function trainModel(
     excessLossPerStep: (QUOTED_DT / (4 * kT)) * solution.excessSquare,
     warnings: warningsOf(eigenvalues_E0, set.images.length, stability_E0),
   };
+}
+
+function check(name: string, value: number, valid: boolean, allowed: string): void {
+  if (!valid) throw new PhysicsError('bad-argument', `${name} is ${value}`, { pointer: `/${name}`, allowed });
 }
 
 // Hidden unit h is driven like pixel h mod pixels.

@@ -3,18 +3,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../clock/clock.ts';
+import type { Device } from '../device/index.ts';
 import { emptyModel, heat_kT } from '../physics/index.ts';
-import { encodeModelContent, openStore, type JsonObject, type Store } from '../store/index.ts';
+import { StoreError, encodeModelContent, openStore, type JsonObject, type Store } from '../store/index.ts';
 import type { CalibrationProcedure } from './calibration-port.ts';
-import { FakeDevice } from './fake-device.testing.ts';
+import { FakeDevice } from '../../test/fakes/relax-device.ts';
 import {
   createJobRunner,
   readJobSamples,
   type JobEvent,
   type JobResult,
   type JobRunner,
+  type RelaxDevice,
   type RelaxJobRequest,
 } from './index.ts';
+
+// Compiles for as long as a real device can take the place of the fake one.
+export const asRelaxDevice = (real: Device): RelaxDevice => real;
 
 const UNITS = 4;
 const LONG_MS = 20_000;
@@ -177,6 +182,37 @@ describe('a job that fails', () => {
     await runner.start();
     const job = await runner.waitForEnd(id, LONG_MS);
     expect(job).toMatchObject({ state: 'failed', cause: 'internal', failure: { code: 'not-found' } });
+  });
+});
+
+describe('a full disk', () => {
+  const noSpace = (): StoreError => new StoreError('storage-full', 'no space left');
+
+  it('while samples are stored fails the job by name, and the queue goes on', async () => {
+    await runner.start();
+    const put = store.blobs.put.bind(store.blobs);
+    store.blobs.put = () => Promise.reject(noSpace());
+    const { id } = await runner.submit(request(1));
+    const job = await runner.waitForEnd(id, LONG_MS);
+    expect(job).toMatchObject({ state: 'failed', cause: 'internal', phase: 'finishing' });
+    expect(job.failure).toMatchObject({ code: 'storage-full', retryable: true });
+    store.blobs.put = put;
+    const next = await runner.submit(request(2));
+    expect((await runner.waitForEnd(next.id, LONG_MS)).state).toBe('succeeded');
+  });
+
+  it('that cannot even store the end is asked again until it can', async () => {
+    await runner.start();
+    device.failWith = fail('link-lost');
+    const transition = store.jobs.transition.bind(store.jobs);
+    let refusals = 0;
+    store.jobs.transition = async (id, from, to, change) => {
+      if (from === 'running' && refusals++ === 0) throw noSpace();
+      return transition(id, from, to, change);
+    };
+    const { id } = await runner.submit(request(1));
+    expect(await runner.waitForEnd(id, LONG_MS)).toMatchObject({ state: 'failed', cause: 'link-lost' });
+    expect(refusals).toBe(2);
   });
 });
 

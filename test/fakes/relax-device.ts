@@ -1,6 +1,6 @@
 // A device for tests of the jobs floor: does what it is told, at once or when it is released.
-import type { OperationOptions, RelaxRequest, RelaxResult } from '../device/index.ts';
-import type { Backend, RelaxDevice } from './device-port.ts';
+import type { OperationOptions, RelaxRequest, RelaxResult } from '../../src/device/index.ts';
+import type { Backend, RelaxDevice } from '../../src/jobs/index.ts';
 
 /** 8 units at most, times in steps of 1 ns, as the twin has them. */
 export const CAPABILITIES: NonNullable<RelaxDevice['capabilities']> = {

@@ -1,7 +1,7 @@
 // One chip as the service sees it: keeps a link to it for as long as the process lives, says honestly what answers, and
 // runs one operation at a time. It never substitutes anything for a device that is away.
 import { sleep, type Timer } from '../clock/clock.ts';
-import { LinkError, connect, type Link } from '../link/index.ts';
+import { DeviceState, LinkError, connect, type Link } from '../link/index.ts';
 import { TransportError } from '../transports/port.ts';
 import { capabilitiesOf, identityOf } from './capabilities.ts';
 import {
@@ -30,8 +30,6 @@ import type {
 
 /** How long close() gives a running operation to stop the chip. */
 const STOP_GRACE_MS = 1_000;
-/** DeviceState RUNNING of the wire (docs/protocol.md): a run of a session that is gone. */
-const DEVICE_STATE_RUNNING = 2;
 
 interface Session {
   link: Link;
@@ -304,7 +302,7 @@ export class Device {
       this.#checkBackend(identity.backend);
       const capabilities = capabilitiesOf(await link.capabilities());
       // A run of a session that is gone would keep the device busy, and drive the chip for nobody.
-      if ((await link.status()).state === DEVICE_STATE_RUNNING) await link.stop();
+      if ((await link.status()).state === DeviceState.RUNNING) await link.stop();
       return { link, identity, capabilities };
     } catch (error) {
       await link.close();

@@ -152,6 +152,7 @@ const LINK_CODES: Readonly<Record<LinkErrorCode, DeviceErrorCode>> = {
 const HOST_SILENT = 304;
 const NOT_REPRESENTABLE: readonly number[] = [204, 205, 206, 207, 305];
 const STATUS_OUT_OF_RANGE = 11;
+const NARROWED: readonly DeviceErrorCode[] = ['out-of-range', 'device-fault'];
 const isHardware = (detail: number): boolean => detail >= 500 && detail < 600;
 
 /** Any failure of an operation as the error of this floor, with what it was caused by. */
@@ -177,8 +178,8 @@ function fromPhysics(error: PhysicsError): DeviceError {
 function fromLink(error: LinkError, id: string): DeviceError {
   const code = codeOfLinkError(error);
   return new DeviceError(code, `device ${id}: ${error.message}`, {
-    // The table of this floor speaks for codes that it has narrowed; the link knows better for those it keeps.
-    ...(code === error.code && { retryable: error.retryable, outcome: error.outcome }),
+    // What this floor has narrowed keeps this floor's facts; for the rest the link knows better.
+    ...(!NARROWED.includes(code) && { retryable: error.retryable, outcome: error.outcome }),
     deviceCode: error.deviceCode,
     detail: error.detail,
     cause: error,

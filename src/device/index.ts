@@ -2,6 +2,8 @@
 export { Device } from './device.ts';
 export { DeviceError, deviceErrorCodes } from './errors.ts';
 export type { DeviceErrorCode, DeviceErrorDetails, DeviceOutcome } from './errors.ts';
+export { openDevice } from './open-device.ts';
+export type { OpenDeviceOptions } from './open-device.ts';
 export { planHold, planRelax } from './schedule.ts';
 export type { RunPlan } from './schedule.ts';
 export type * from './types.ts';

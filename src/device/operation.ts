@@ -1,6 +1,6 @@
 // One operation on a ready link: load and activate the program, run the schedule, decode the records. No state of its own.
 import type { Clock } from '../clock/clock.ts';
-import { LinkError, type Link, type RunResult } from '../link/index.ts';
+import type { Link, RunResult } from '../link/index.ts';
 import { decodeSamples, encodeProgramImage } from '../physics/index.ts';
 import { DeviceError } from './errors.ts';
 import type { RunPlan } from './schedule.ts';
@@ -73,33 +73,27 @@ async function program({ link, request, plan, options }: Operation): ReturnType<
   return upload;
 }
 
-async function relax({ link, plan, request, options }: Operation, programId: string): Promise<RunResult> {
+function relax({ link, plan, request, options }: Operation, programId: string): Promise<RunResult> {
   options.onProgress?.({ phase: 'relaxing', done: 0, total: plan.samples });
-  try {
-    return await link.run(
-      {
-        programId,
-        samples: plan.samples,
-        initial: 'zero',
-        phases: plan.phases,
-        seed: request.seed,
-        step_ns: plan.step_ns,
-      },
-      {
-        signal: options.signal,
-        onRecords: (_bytes, received) =>
-          options.onProgress?.({
-            phase: 'reading',
-            done: Math.floor(received / plan.recordBytes),
-            total: plan.samples,
-          }),
-      },
-    );
-  } catch (error) {
-    // A run that this side has given up must not go on driving the chip; the error that ended it is the one to report.
-    if (error instanceof LinkError && error.code !== 'link-lost') await link.stop().catch(() => undefined);
-    throw error;
-  }
+  return link.run(
+    {
+      programId,
+      samples: plan.samples,
+      initial: 'zero',
+      phases: plan.phases,
+      seed: request.seed,
+      step_ns: plan.step_ns,
+    },
+    {
+      signal: options.signal,
+      onRecords: (_bytes, received) =>
+        options.onProgress?.({
+          phase: 'reading',
+          done: Math.floor(received / plan.recordBytes),
+          total: plan.samples,
+        }),
+    },
+  );
 }
 
 function decode(run: RunResult, plan: RunPlan, units: number): Int16Array {

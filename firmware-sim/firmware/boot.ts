@@ -1,0 +1,143 @@
+// Everything that a reset wipes: banks, run, faults, reply cache, session, counters. One object per boot, so that nothing
+// volatile can survive by accident.
+import { DeviceState, FaultCode, Severity } from '../../src/link/messages/index.ts';
+import type {
+  DeviceStatus,
+  Event,
+  EventBodies,
+  Fault,
+  Heartbeat,
+  ResetReason,
+  LinkCounters,
+  LoadReport,
+  RunState,
+} from '../../src/link/messages/index.ts';
+import type { BodyOf } from '../../src/link/messages/index.ts';
+import type { ControllerOptions } from './contract.ts';
+import type { CoreGate } from './core-gate.ts';
+import { Faults } from './faults.ts';
+import { SILENT } from './handshake.ts';
+import type { HandshakeState } from './handshake.ts';
+import { ImageLoads } from './loads.ts';
+import { ReplyCache } from './reply-cache.ts';
+import { RunEngine } from './run-engine.ts';
+
+const PREFIX_BYTES = 8;
+
+/** What a boot tells the line. */
+export interface BootOutput {
+  event(body: BodyOf<EventBodies>): void;
+  report(report: LoadReport): void;
+  wake(): void;
+}
+
+/** The active program, as far as a schedule needs it. */
+export interface ActiveProgram {
+  id: string;
+  units: number;
+  noiseTemperatureCode: number;
+}
+
+export class Boot {
+  readonly id: bigint;
+  readonly resetReason: ResetReason;
+  readonly options: ControllerOptions;
+  readonly gate: CoreGate;
+  readonly cache: ReplyCache;
+  readonly loads: ImageLoads;
+  readonly engine: RunEngine;
+  readonly faults = new Faults();
+  readonly counters: LinkCounters = noCounts();
+  handshake: HandshakeState = SILENT;
+  active: ActiveProgram | null = null;
+  readonly #started_ms: number;
+  #eventSeq = 0;
+
+  constructor(options: ControllerOptions, gate: CoreGate, resetReason: ResetReason, output: BootOutput) {
+    const { clock, capabilities, limits, random32 } = options;
+    this.options = options;
+    this.gate = gate;
+    this.resetReason = resetReason;
+    this.id = (BigInt(random32() >>> 0) << 32n) | BigInt(random32() >>> 0);
+    this.#started_ms = clock.now_ms();
+    this.cache = new ReplyCache(limits.replyCache);
+    this.engine = new RunEngine({
+      gate,
+      ringBytes: limits.sampleRingBytes,
+      announce: (value) => output.event({ type: 'runState', value }),
+      wake: () => output.wake(),
+    });
+    this.loads = new ImageLoads({
+      clock,
+      capabilities,
+      limits,
+      report: (report) => output.report(report),
+      memoryFault: (bank) => output.event({ type: 'fault', value: this.#memoryFault(bank) }),
+      fieldsInUse: () => this.engine.fieldsInUse,
+    });
+  }
+
+  uptimeUs(): bigint {
+    return BigInt(Math.round((this.options.clock.now_ms() - this.#started_ms) * 1000));
+  }
+
+  deviceState(): DeviceState {
+    if (this.faults.list.length > 0) return DeviceState.FAULT;
+    if (this.engine.inSafeHold) return DeviceState.SAFE_HOLD;
+    return this.engine.live ? DeviceState.RUNNING : DeviceState.IDLE;
+  }
+
+  status(): DeviceStatus {
+    const run: RunState | undefined = this.engine.state();
+    return {
+      state: this.deviceState(),
+      bootId: this.id,
+      uptimeUs: this.uptimeUs(),
+      bank: this.loads.banks(),
+      fault: [...this.faults.list],
+      link: { ...this.counters },
+      ...(run && { run }),
+    };
+  }
+
+  heartbeat(): Heartbeat {
+    const unacked = this.engine.unacknowledged();
+    return {
+      state: this.deviceState(),
+      activeProgramPrefix: Buffer.from(this.active?.id ?? '', 'hex').subarray(0, PREFIX_BYTES),
+      run: this.engine.run,
+      runBytes: BigInt(this.engine.producedBytes),
+      link: { ...this.counters },
+      faults: this.faults.list.length,
+      ...(unacked && { unacked }),
+    };
+  }
+
+  event(body: BodyOf<EventBodies>): Event {
+    this.#eventSeq = (this.#eventSeq + 1) >>> 0;
+    return { bootId: this.id, uptimeUs: this.uptimeUs(), eventSeq: this.#eventSeq, body };
+  }
+
+  close(): void {
+    this.loads.close();
+    this.engine.close();
+  }
+
+  #memoryFault(bank: number): Fault {
+    const facts = { unit: bank, value: 0, atUs: this.uptimeUs() };
+    return this.faults.raise(FaultCode.MEMORY_ECC, Severity.LATCHED, facts);
+  }
+}
+
+function noCounts(): LinkCounters {
+  return {
+    rxFrames: 0,
+    rxCorrupt: 0,
+    rxOversize: 0,
+    rxStaleSession: 0,
+    rxRejected: 0,
+    rxSeqGaps: 0,
+    txFrames: 0,
+    txReplayBytes: 0,
+  };
+}

@@ -1,0 +1,26 @@
+// Generates docs/openapi.json, docs/api.md and docs/problems.md from the routes, the matrix and the problem table.
+import { createService, problemsMarkdown } from '../../src/service/index.ts';
+import { apiMarkdown, type OpenApiDocument } from '../../src/service/reference.ts';
+import type { JobRunner } from '../../src/jobs/index.ts';
+import type { Store } from '../../src/store/index.ts';
+import { systemClock } from '../../src/clock/clock.ts';
+
+export async function outputs(): Promise<Map<string, string>> {
+  // Only registered, never asked: the document needs neither a store nor a device.
+  const app = await createService({
+    store: {} as Store,
+    runner: { onEvent: () => () => undefined } as unknown as JobRunner,
+    devices: new Map(),
+    clock: systemClock,
+    randomBytes: (count) => new Uint8Array(count),
+    version: '0.0.0',
+  });
+  await app.ready();
+  const document = app.swagger() as OpenApiDocument;
+  await app.close();
+  return new Map([
+    ['docs/openapi.json', `${JSON.stringify(document, null, 2)}\n`],
+    ['docs/api.md', apiMarkdown(document)],
+    ['docs/problems.md', problemsMarkdown()],
+  ]);
+}

@@ -1,0 +1,124 @@
+// The HTTP service: plugins in their order, then the routes. Everything from outside comes in through ServiceOptions, so
+// that tests build the same service around fakes and use inject().
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import websocket from '@fastify/websocket';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { randomUUID } from 'node:crypto';
+import type { ServiceContext, ServiceOptions } from './context.ts';
+import { LiveHub } from './live/hub.ts';
+import { registerAudit } from './plugins/audit.ts';
+import { registerAuthentication } from './plugins/authentication.ts';
+import { onClientError, registerErrors } from './plugins/errors.ts';
+import { RequestsUnderWay } from './plugins/idempotency.ts';
+import { registerOpenApi } from './plugins/openapi.ts';
+import { ProblemError } from './problems/problem.ts';
+import { aboutRoutes } from './routes/about.ts';
+import { calibrationRoutes } from './routes/calibrations.ts';
+import { deviceRoutes } from './routes/devices.ts';
+import { healthRoutes } from './routes/health.ts';
+import { jobRoutes } from './routes/jobs.ts';
+import { keyRoutes } from './routes/keys.ts';
+import { liveRoutes } from './routes/live.ts';
+import { modelRoutes } from './routes/models.ts';
+import { problemRoutes } from './routes/problems.ts';
+import { sampleRoutes } from './routes/samples.ts';
+
+/** Every body but a model's. */
+const BODY_BYTES_MAX = 2 ** 20;
+/** Enough for a client that polls four times a second for a minute. */
+export const REQUESTS_PER_MINUTE = 600;
+/** A model of 48 MB over a 10 Mbit/s line takes 40 s. */
+const REQUEST_TIMEOUT_MS = 300_000;
+const WS_MESSAGE_BYTES_MAX = 64 * 1024;
+
+/** Builds the service; `ready()`, `inject()` and `listen()` are Fastify's. */
+export async function createService(options: ServiceOptions): Promise<FastifyInstance> {
+  const closing = new AbortController();
+  const context: ServiceContext & { underWay: RequestsUnderWay } = {
+    ...options,
+    epoch: randomUUID(),
+    startedAt_ms: options.clock.wall_ms(),
+    closing: closing.signal,
+    underWay: new RequestsUnderWay(),
+  };
+  const requestsPerMinute = options.rateLimitPerMinute ?? REQUESTS_PER_MINUTE;
+  const app = newFastify(options);
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  registerErrors(app);
+  registerCorrelation(app, options);
+  await app.register(helmet, { contentSecurityPolicy: false, hsts: options.tls !== undefined });
+  registerAuthentication(app, context);
+  registerAudit(app, context);
+  await registerRateLimit(app, requestsPerMinute);
+  await app.register(websocket, { options: { maxPayload: WS_MESSAGE_BYTES_MAX } });
+  await registerOpenApi(app);
+
+  const hub = new LiveHub(context);
+  app.decorate('liveClients', () => hub.size);
+  app.addHook('preClose', async () => {
+    closing.abort(new ProblemError('service-stopping', 'The service is shutting down.'));
+    hub.close();
+  });
+  await app.register(healthRoutes(context));
+  await app.register(aboutRoutes({ ...context, requestsPerMinute }));
+  await app.register(problemRoutes());
+  await app.register(deviceRoutes(context));
+  await app.register(modelRoutes(context));
+  await app.register(jobRoutes(context));
+  await app.register(sampleRoutes(context));
+  await app.register(calibrationRoutes(context));
+  await app.register(keyRoutes(context, (keyId) => hub.closeKey(keyId)));
+  await app.register(liveRoutes(hub));
+  return app;
+}
+
+function newFastify({ logger, tls }: ServiceOptions): FastifyInstance {
+  return Fastify({
+    ...(logger !== undefined && { loggerInstance: logger }),
+    ...(tls !== undefined && { https: { cert: tls.cert, key: tls.key } }),
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+    genReqId: (request) => {
+      const given = request.headers['x-correlation-id'];
+      return typeof given === 'string' && /^[\w.:-]{1,64}$/.test(given) ? given : randomUUID();
+    },
+    clientErrorHandler: onClientError,
+    routerOptions: { maxParamLength: 200 },
+  });
+}
+
+function registerCorrelation(app: FastifyInstance, { onRequest }: ServiceOptions): void {
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.headers({ 'x-correlation-id': request.id, 'cache-control': 'no-store' });
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    // A long poll takes as long as the client wished, which says nothing about the service.
+    if (request.headers['prefer'] !== undefined) return;
+    const route = request.routeOptions.url ?? 'unknown';
+    onRequest?.(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
+  });
+}
+
+async function registerRateLimit(app: FastifyInstance, perMinute: number): Promise<void> {
+  await app.register(rateLimit, {
+    max: perMinute,
+    timeWindow: 60_000,
+    keyGenerator: (request) => request.identity?.keyId ?? request.ip,
+    allowList: (request) => request.routeOptions.config.access === 'public',
+    errorResponseBuilder: (_request, { max, ttl }) =>
+      new ProblemError('rate-limited', `The key may send ${max} requests a minute.`, {
+        retryAfter_s: Math.max(1, Math.ceil(ttl / 1000)),
+      }),
+  });
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Open WebSocket clients, for the metrics. */
+    liveClients(): number;
+  }
+}

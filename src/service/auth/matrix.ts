@@ -1,0 +1,82 @@
+// Who may do what: the one matrix of role, scope and route. The guard reads it, the test walks through all of it.
+// A route that is not listed here cannot be registered (plugins/authentication.ts).
+
+export const scopes = [
+  'device:read',
+  'model:read',
+  'model:read:all',
+  'model:write',
+  'job:submit',
+  'job:read',
+  'job:read:all',
+  'job:cancel:all',
+  'calibration:run',
+  'keys:admin',
+  /** Held by the bootstrap key alone: it can make keys and nothing else. */
+  'keys:create',
+] as const;
+export type Scope = (typeof scopes)[number];
+
+const viewer = ['device:read', 'model:read', 'model:read:all', 'job:read', 'job:read:all'] as const;
+const researcher = [
+  'device:read',
+  'model:read',
+  'model:write',
+  'job:submit',
+  'job:read',
+  'calibration:run',
+] as const;
+const operator = [...new Set<Scope>([...researcher, ...viewer, 'job:cancel:all'])];
+
+export const roles: Record<string, readonly Scope[]> & Record<Role, readonly Scope[]> = {
+  viewer,
+  researcher,
+  operator,
+  /** As researcher, but a chip only where the key names the device. */
+  ci: researcher,
+  admin: [...operator, 'keys:admin'],
+  bootstrap: ['keys:create'],
+};
+/** Roles a key can be given; `bootstrap` is made by the service alone. */
+export const grantableRoles = ['viewer', 'researcher', 'operator', 'ci', 'admin'] as const;
+export type Role = (typeof grantableRoles)[number] | 'bootstrap';
+
+/** What a route asks for: nothing, any valid key that has one of the scopes. */
+export type Access = 'public' | readonly [Scope, ...Scope[]];
+
+export const routeAccess: Readonly<Record<string, Access>> = {
+  'GET /healthz': 'public',
+  'GET /readyz': 'public',
+  'GET /openapi.json': 'public',
+  'GET /docs': 'public',
+  'GET /docs/*': 'public',
+  'GET /problems': 'public',
+  'GET /problems/:code': 'public',
+  'GET /v1/about': ['device:read'],
+  'GET /v1/devices': ['device:read'],
+  'GET /v1/devices/:id': ['device:read'],
+  'GET /v1/devices/:id/capabilities': ['device:read'],
+  'POST /v1/models': ['model:write'],
+  'GET /v1/models': ['model:read'],
+  'GET /v1/models/:digest': ['model:read'],
+  'POST /v1/jobs': ['job:submit'],
+  'GET /v1/jobs': ['job:read'],
+  'GET /v1/jobs/:id': ['job:read'],
+  'POST /v1/jobs/:id/cancel': ['job:submit', 'job:cancel:all'],
+  'GET /v1/jobs/:id/samples': ['job:read'],
+  'POST /v1/calibrations': ['calibration:run'],
+  'GET /v1/calibrations': ['device:read'],
+  'GET /v1/calibrations/:id': ['device:read'],
+  'GET /v1/keys': ['keys:admin'],
+  'GET /v1/keys/:id': ['keys:admin'],
+  'POST /v1/keys': ['keys:admin', 'keys:create'],
+  'DELETE /v1/keys/:id': ['keys:admin'],
+  'GET /v1/ws': ['device:read'],
+};
+
+/** The access of a registered route; HEAD is as GET, everything below /docs/ belongs to the docs page. */
+export function accessOf(method: string, url: string): Access | undefined {
+  const verb = method === 'HEAD' ? 'GET' : method;
+  const path = url.startsWith('/docs/') ? '/docs/*' : url;
+  return routeAccess[`${verb} ${path}`];
+}

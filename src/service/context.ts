@@ -1,0 +1,65 @@
+// What the service is made of: everything from outside that routes use, handed in once by createService.
+import type { FastifyBaseLogger } from 'fastify';
+import type { Clock } from '../clock/clock.ts';
+import type { JobRunner, RelaxDevice } from '../jobs/index.ts';
+import type { Store } from '../store/index.ts';
+
+/** A device as the API shows it; `Device` of src/device satisfies it, and so does a fake in a test. */
+export interface ServiceDevice extends Omit<RelaxDevice, 'relax'> {
+  /** For people: how the device is reached. */
+  readonly url: string;
+  readonly identity: {
+    uid: string;
+    firmware: string;
+    firmwareGit: string;
+    /** Hexadecimal. */
+    schemaHash: string;
+    bootId: string;
+  } | null;
+  /** Grows with every change. */
+  readonly revision: number;
+}
+
+export interface ServiceOptions {
+  store: Store;
+  runner: JobRunner;
+  devices: ReadonlyMap<string, ServiceDevice>;
+  clock: Clock;
+  /** Unpredictable bytes, for the secrets of keys. */
+  randomBytes: (count: number) => Uint8Array;
+  version: string;
+  /** What the operator demands (THERMOLOOP_EXPECT_BACKEND). */
+  expectBackend?: string | null;
+  logger?: FastifyBaseLogger;
+  /** Requests of one key per minute. */
+  rateLimitPerMinute?: number;
+  tls?: { cert: string | Buffer; key: string | Buffer };
+  /** Called after every answer, for the HTTP metrics. */
+  onRequest?: (method: string, route: string, status: number, duration_s: number) => void;
+  onSlowClient?: () => void;
+}
+
+/** The caller of a request. */
+export interface Identity {
+  keyId: string;
+  role: string;
+  scopes: ReadonlySet<string>;
+  expiresAt_ms: number | null;
+}
+
+/** The name of the id that stands for one run of the process; a client that sees another one starts over. */
+export interface ServiceContext extends ServiceOptions {
+  epoch: string;
+  startedAt_ms: number;
+  /** Aborts when the service begins to close: long polls end. */
+  closing: AbortSignal;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Null on public routes. */
+    identity: Identity | null;
+    /** The problem that was answered, for the audit. */
+    problemCode: string | null;
+  }
+}

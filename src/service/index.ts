@@ -1,0 +1,8 @@
+// The public face of the service: everything above imports from here.
+export { createService } from './app.ts';
+export type { ServiceDevice, ServiceOptions } from './context.ts';
+export { ensureBootstrapKey } from './auth/bootstrap.ts';
+export { routeAccess, roles } from './auth/matrix.ts';
+export { feedMonitoring, readingOf } from './metrics-feed.ts';
+export { problemsMarkdown } from './problems/page.ts';
+export { problemCodes, problemTable } from './problems/table.ts';

@@ -1,0 +1,120 @@
+// Feeds the metrics from what the rooms count themselves: device counters at every scrape, jobs and calibrations as they end.
+import type { Device } from '../device/index.ts';
+import type { CalibrationView, JobEvent, JobResult, JobRunner, JobView } from '../jobs/index.ts';
+import type { DeviceReading, LinkReading, Monitoring } from '../monitoring/index.ts';
+import type { Store } from '../store/index.ts';
+import { jobBackend } from './schemas/jobs.ts';
+
+const sum = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((a, b) => a + b, 0);
+
+/** A device as a scrape sees it; memory only. */
+export function readingOf(
+  device: Pick<Device, 'id' | 'state' | 'backend' | 'identity' | 'counters'>,
+  expectedBackend: string | null,
+): DeviceReading {
+  const { identity, state } = device;
+  const counters = device.counters();
+  return {
+    device: device.id,
+    backend: device.backend,
+    expectedBackend,
+    state,
+    up: state === 'ready' || state === 'running',
+    identity: identity && {
+      firmware: identity.firmware,
+      chipId: identity.uid,
+      schema: identity.schemaHash,
+    },
+    link: counters.link && linkReading(counters.link, Math.max(0, counters.connects - 1)),
+  };
+}
+
+function linkReading(
+  link: NonNullable<ReturnType<Device['counters']>['link']>,
+  reconnects: number,
+): LinkReading {
+  return {
+    rxBytes: link.rxBytes,
+    txBytes: link.txBytes,
+    rxFrames: link.rxFrames,
+    txFrames: link.txFrames,
+    errors: {
+      corrupt: sum(link.rxCorrupt),
+      oversize: link.rxOversize,
+      rejected: sum(link.rxRejected),
+      'stale-session': link.rxStaleSession,
+      'sequence-gap': link.rxSeqGaps,
+      timeout: link.requestTimeouts,
+      digest: link.digestFailures,
+    },
+    retransmits: link.requestRetries,
+    replayedBytes: link.txReplayBytes,
+    reconnects,
+    smoothedRoundTrip_s: link.srtt_ms === null ? null : link.srtt_ms / 1000,
+  };
+}
+
+/** Reports every job and calibration that ends; returns what stops it. */
+export function feedMonitoring(parts: {
+  runner: Pick<JobRunner, 'onEvent'>;
+  store: Pick<Store, 'blobs'>;
+  monitoring: Monitoring;
+  onError: (error: unknown) => void;
+}): () => void {
+  const { runner, store, monitoring, onError } = parts;
+  const onEvent = (event: JobEvent): void => {
+    if (event.type === 'job.state' && event.job.finishedAt_ms !== null)
+      reportJob(event.job, store, monitoring).catch(onError);
+    if (event.type === 'calibration.state' && event.calibration.finishedAt_ms !== null)
+      reportCalibration(event.calibration, monitoring);
+  };
+  return runner.onEvent(onEvent);
+}
+
+async function reportJob(job: JobView, store: Pick<Store, 'blobs'>, monitoring: Monitoring): Promise<void> {
+  const result = job.result as unknown as JobResult | null;
+  const seconds = (from: number | null, to: number | null): number | null =>
+    from === null || to === null ? null : (to - from) / 1000;
+  monitoring.jobFinished({
+    device: job.device,
+    backend: jobBackend(job, new Map()),
+    result: job.state as 'succeeded' | 'failed' | 'cancelled',
+    cause: job.cause,
+    wait_s: seconds(job.createdAt_ms, job.startedAt_ms),
+    run_s: seconds(job.startedAt_ms, job.finishedAt_ms),
+    samples: result?.samples.shape[0] ?? 0,
+    heat: result === null || result.heat === null ? null : await heatOf(result.heat, store),
+  });
+}
+
+/** Samples that release heat and samples that absorb it are summed apart: a sum of both can fall, a counter cannot. */
+async function heatOf(
+  heat: NonNullable<JobResult['heat']>,
+  store: Pick<Store, 'blobs'>,
+): Promise<{ released_kT: number; absorbed_kT: number; mean_kT: number }> {
+  const bytes = await store.blobs.get(heat.blob);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let released_kT = 0;
+  let absorbed_kT = 0;
+  for (let at = 0; at < bytes.byteLength; at += 8) {
+    const value = view.getFloat64(at, true);
+    if (value > 0) released_kT += value;
+    else absorbed_kT -= value;
+  }
+  return { released_kT, absorbed_kT, mean_kT: heat.mean_kT };
+}
+
+function reportCalibration(calibration: CalibrationView, monitoring: Monitoring): void {
+  const number = (value: unknown): number | null => (typeof value === 'number' ? value : null);
+  const backend = calibration.provenance?.['backend'];
+  monitoring.calibrationFinished({
+    kind: calibration.kind,
+    result: calibration.state === 'succeeded' ? 'succeeded' : 'failed',
+    device: calibration.device,
+    backend: typeof backend === 'string' ? backend : null,
+    at_s: (calibration.finishedAt_ms ?? 0) / 1000,
+    noiseTemperature_ratio: number(calibration.values?.['noiseTemperature_ratio']),
+    noiseTemperature_stderr: number(calibration.stderr?.['noiseTemperature_ratio']),
+  });
+}

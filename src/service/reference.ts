@@ -1,0 +1,103 @@
+// docs/api.md: the rules that hold for every route, written here, and the table of routes, made from the OpenAPI document.
+import { roles, scopes, type Role } from './auth/matrix.ts';
+
+/** As much of an OpenAPI document as the page needs. */
+export interface OpenApiDocument {
+  paths: Record<
+    string,
+    Record<
+      string,
+      { summary?: string; description?: string; responses?: Record<string, unknown>; tags?: string[] }
+    >
+  >;
+}
+
+export function apiMarkdown(document: OpenApiDocument): string {
+  const rows = Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.entries(operations).map(([method, { summary = '', description = '', responses = {} }]) => {
+      const scope = /Scope: (.*)\.$/.exec(description)?.[1] ?? 'none needed';
+      return `| ${method.toUpperCase()} | \`${path}\` | ${summary} | ${scope} | ${Object.keys(responses).join(' ')} |`;
+    }),
+  );
+  const roleNames = Object.keys(roles) as Role[];
+  const matrix = scopes.map((scope) => {
+    const marks = roleNames.map((role) => (roles[role].includes(scope) ? 'x' : ' '));
+    return `| \`${scope}\` | ${marks.join(' | ')} |`;
+  });
+  return [
+    PREFACE,
+    '## Routes',
+    '',
+    'Schemas are in [openapi.json](openapi.json), and readable at `/docs` of a running service.',
+    '',
+    '| Method | Path | Purpose | Scope | Answers |',
+    '|---|---|---|---|---|',
+    ...rows,
+    '',
+    '## Roles and scopes',
+    '',
+    `| Scope | ${roleNames.join(' | ')} |`,
+    `|---|${roleNames.map(() => '---|').join('')}`,
+    ...matrix,
+    '',
+    'A `ci` key may use twins, and a chip only where the key names it in `devices`. The `bootstrap` key makes one key and is',
+    'then revoked; it appears at a start of the service at which no key can make keys.',
+    '',
+  ].join('\n');
+}
+
+const PREFACE = `# REST API
+
+Generated from the routes of \`src/service\` (\`npm run generated\`).
+
+## For every request
+
+* **Key**: \`Authorization: Bearer tlk_<id>_<secret>\`. Only \`/healthz\`, \`/readyz\`, \`/openapi.json\`, \`/docs\` and \`/problems\` need none.
+* **Which device answered**: \`Thermoloop-Device\` and \`Thermoloop-Backend\` (\`chip\`, \`twin\`; \`unknown\` before the first handshake) are on every
+  answer that concerns a device. The device itself says which it is; the service never guesses and never falls back to a twin.
+* **Errors** are problem documents, see [problems.md](problems.md).
+* **\`X-Correlation-Id\`** is taken from the request or made, and stands in the answer, the log and the audit.
+* **\`Idempotency-Key\`** on the POSTs that create (models, jobs, calibrations, keys): for 24 hours the same key and body get the same
+  answer again with \`Idempotency-Replayed: true\`; another body is \`idempotency-mismatch\`. The secret of a key is not repeated.
+* **\`Prefer: wait=N\`** (at most 60 s) on a job or a calibration answers at its next change. With \`If-None-Match\` nothing is missed in between.
+* **Pages**: \`limit\` (50, at most 500) and \`cursor\`; \`{items, nextCursor}\` and \`Link: rel="next"\`.
+* **Rate**: 600 requests a minute for each key unless configured otherwise; \`429\` carries \`Retry-After\`.
+
+## Models
+
+A model is named by the SHA-256 of its parameters; the same parameters give the same digest whatever file they came in. As JSON:
+
+\`\`\`json
+{"couplings": [[0, 0.1], [0.1, 0]], "biases": [0, 0], "j2": 1, "j4": 1, "noiseTemperature_E0": 0.1, "name": "pair"}
+\`\`\`
+
+\`couplings\` may also list pairs, \`[{"i": 0, "j": 1, "value": 0.1}]\`, with \`units\`. As \`application/x-npz\`: members \`J\` (N x N) and
+optionally \`b\`, \`j2\`, \`j4\` (N), \`kT\` (scalar), \`metadata\` (JSON text as uint8). Energies are in E0. Bodies may be 48 MB and 2,048 units.
+
+## Jobs
+
+\`\`\`json
+{"model": "sha256:...", "device": {"id": "chip-0", "backend": "twin"}, "relax": {"duration_s": 2.5e-6}, "samples": {"count": 200}, "seed": 7}
+\`\`\`
+
+States: \`queued\`, \`running\` (with \`phase\` and \`progress\`), then \`succeeded\`, \`failed\` (with \`cause\` and \`failure\`) or \`cancelled\`.
+\`result.heat\` is stochastic heat in kT; it is never mixed with electrical energy in joules. Samples come as JSON, \`.npy\` (\`x\`, float32,
+samples x reads x units) or \`.npz\` (\`x\`, \`time_s\`, \`heat_kT\`) with \`Repr-Digest\`.
+
+## Events
+
+\`GET /v1/ws\` with the Authorization header. Text messages in JSON:
+
+| From | Message |
+|---|---|
+| service | \`{"type": "hello", "protocol": {"min": 1, "max": 1}, "server", "epoch", "devices": [{"id", "backend", "uid"}]}\`; another \`epoch\` means that the service was restarted |
+| client | \`{"type": "hello", "protocol": 1}\` (optional) |
+| client | \`{"type": "subscribe", "topics": ["job.*", "device.state", "calibration.*"], "device"?}\`, \`unsubscribe\` likewise |
+| service | \`{"type": "snapshot", "topic", "seq", "state": [...]}\`: for \`job.*\` and \`calibration.*\` what is queued or running |
+| service | \`{"type": "event", "topic", "seq", "time", "device", "backend", "data"}\`; topics \`job.state\`, \`job.progress\`, \`calibration.state\`, \`calibration.progress\`, \`device.state\` |
+| client | \`{"type": "ping", "nonce"?}\`, answered by \`{"type": "pong", "nonce", "time"}\` |
+| service | \`{"type": "lagged", "dropped"}\`, \`{"type": "error", "code", "detail"}\` |
+
+A client that leaves more than 64 kB unread loses progress events (\`lagged\` counts them), and after 5 s, or at 1 MB, the socket is
+closed with 4008. 4001: the key was revoked or has expired. 4000: no common protocol. 1001: the service stops.
+`;

@@ -1,0 +1,77 @@
+// What several routes share: long polls, cursors, entity tags, who may see what.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Identity, ServiceContext } from '../context.ts';
+import type { RequestsUnderWay } from '../plugins/idempotency.ts';
+import { ProblemError } from '../problems/problem.ts';
+
+export type RouteContext = ServiceContext & { underWay: RequestsUnderWay };
+
+/** The longest a request may wait for a change. */
+export const WAIT_MAX_S = 60;
+
+/** N of `Prefer: wait=N` (RFC 7240), at most WAIT_MAX_S; null without it. Other preferences are ignored, as the RFC says. */
+export function preferredWait_s(request: FastifyRequest): number | null {
+  const value = request.headers['prefer'];
+  const match = /(?:^|[,;]\s*)wait=(\d{1,4})\s*(?:$|[,;])/.exec(typeof value === 'string' ? value : '');
+  return match === null ? null : Math.min(Number(match[1]), WAIT_MAX_S);
+}
+
+/** Aborts when the client goes away or the service closes. */
+export function untilGone(reply: FastifyReply, context: ServiceContext): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort(new Error('the client went away')));
+  return AbortSignal.any([gone.signal, context.closing]);
+}
+
+/** Sets the tag; true when the client has this version already. */
+export function isKnown(request: FastifyRequest, reply: FastifyReply, tag: string): boolean {
+  void reply.header('etag', `"${tag}"`);
+  return tagsOf(request).includes(tag);
+}
+
+/** The tags of If-None-Match, without quotes and weakness. */
+export function tagsOf(request: FastifyRequest): string[] {
+  const header = request.headers['if-none-match'] ?? '';
+  return [...header.matchAll(/"([^"]*)"/g)].map((match) => match[1]);
+}
+
+export function encodeCursor(id: string): string {
+  return Buffer.from(id).toString('base64url');
+}
+
+export function decodeCursor(cursor: string | undefined): string | undefined {
+  if (cursor === undefined) return undefined;
+  const id = Buffer.from(cursor, 'base64url').toString('utf8');
+  if (/^[\w:-]{1,100}$/.test(id) && encodeCursor(id) === cursor) return id;
+  throw new ProblemError('validation-failed', 'The cursor is not one of this service.', {
+    errors: [{ parameter: 'cursor', detail: 'not a cursor', allowed: 'nextCursor of the page before' }],
+  });
+}
+
+/**
+ * A page of `rows`, which were asked for with one more than `limit`, so that the last page is known as the last.
+ * Sets Link: rel="next".
+ */
+export function pageFrom<Row, View>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  rows: Row[],
+  limit: number,
+  of: { id(row: Row): string; view(row: Row): View; visible?(row: Row): boolean },
+): { items: View[]; nextCursor: string | null } {
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  const nextCursor = rows.length > limit && last !== undefined ? encodeCursor(of.id(last)) : null;
+  if (nextCursor !== null) {
+    const [path, query = ''] = request.url.split('?');
+    const next = new URLSearchParams(query);
+    next.set('cursor', nextCursor);
+    void reply.header('link', `<${path}?${next.toString()}>; rel="next"`);
+  }
+  return { items: page.filter((row) => of.visible?.(row) ?? true).map((row) => of.view(row)), nextCursor };
+}
+
+/** Own rows, or all with the scope. */
+export function maySee(identity: Identity, row: { keyId: string | null }, scopeForAll: string): boolean {
+  return row.keyId === identity.keyId || identity.scopes.has(scopeForAll);
+}

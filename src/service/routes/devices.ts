@@ -1,0 +1,98 @@
+// The devices of the service: who they are, how they are, what they can do.
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { ServiceDevice } from '../context.ts';
+import { nameDevice, nameDevices } from '../plugins/device-headers.ts';
+import { ProblemError } from '../problems/problem.ts';
+import { guardProblems, idParams, problemContent } from '../schemas/common.ts';
+import { capabilities, capabilitiesView, device, deviceView } from '../schemas/devices.ts';
+import { isKnown, type RouteContext } from './common.ts';
+
+/** @throws {ProblemError} unknown-device */
+export function findDevice({ devices }: RouteContext, id: string): ServiceDevice {
+  const found = devices.get(id);
+  if (found !== undefined) return found;
+  throw new ProblemError(
+    'unknown-device',
+    `There is no device ${id}; there is ${[...devices.keys()].join(', ')}.`,
+  );
+}
+
+export function deviceRoutes(context: RouteContext): FastifyPluginAsyncZod {
+  const calibrationOf = async ({ identity }: ServiceDevice): Promise<string | null> =>
+    identity === null
+      ? null
+      : ((await context.store.calibrations.latestSucceeded('noise-temperature', identity.uid))?.id ?? null);
+  return async (app) => {
+    app.get(
+      '/v1/devices',
+      {
+        schema: {
+          tags: ['devices'],
+          summary: 'All devices',
+          response: { 200: z.object({ items: z.array(device) }), ...guardProblems },
+        },
+      },
+      async (_request, reply) => {
+        const all = [...context.devices.values()];
+        nameDevices(
+          reply,
+          all.map((d) => ({ device: d.id, backend: d.backend })),
+        );
+        return { items: await Promise.all(all.map(async (d) => deviceView(d, await calibrationOf(d)))) };
+      },
+    );
+    app.get(
+      '/v1/devices/:id',
+      {
+        schema: {
+          tags: ['devices'],
+          summary: 'One device: identity, backend, state',
+          description: 'The ETag changes with everything shown here; If-None-Match gives 304.',
+          params: idParams,
+          response: {
+            200: device,
+            304: z.null().meta({ description: 'Unchanged' }),
+            404: problemContent('unknown-device'),
+            ...guardProblems,
+          },
+        },
+      },
+      async (request, reply) => {
+        const found = findDevice(context, request.params.id);
+        const calibration = await calibrationOf(found);
+        nameDevice(reply, found.id, found.backend);
+        const tag = `${context.epoch}.${found.revision}.${calibration ?? 'none'}`;
+        if (isKnown(request, reply, tag)) return reply.code(304).send(null);
+        return deviceView(found, calibration);
+      },
+    );
+    app.get(
+      '/v1/devices/:id/capabilities',
+      {
+        schema: {
+          tags: ['devices'],
+          summary: 'What a program and a schedule may ask of the device',
+          params: idParams,
+          response: {
+            200: capabilities,
+            404: problemContent('unknown-device'),
+            503: problemContent('device-offline'),
+            ...guardProblems,
+          },
+        },
+      },
+      async (request, reply) => {
+        const found = findDevice(context, request.params.id);
+        nameDevice(reply, found.id, found.backend);
+        if (found.capabilities === null)
+          throw new ProblemError('device-offline', `${found.id} has not said yet what it can do.`, {
+            device: found.id,
+            backend: found.backend,
+            ...(found.reason !== null && { remedy: found.reason.remedy }),
+          });
+        return capabilitiesView(found, found.capabilities);
+      },
+    );
+  };
+}

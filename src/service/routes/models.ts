@@ -1,0 +1,131 @@
+// Models: content-addressed, immutable parameters. Uploads are bytes until models/parse.ts has read them.
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { encodeModelNpz } from '../../physics/index.ts';
+import { decodeModelContent } from '../../store/index.ts';
+import { modelFormats, type ModelFormat } from '../models/parse.ts';
+import { prepareUpload } from '../models/upload.ts';
+import { auditOf } from '../plugins/audit.ts';
+import { caller } from '../plugins/authentication.ts';
+import { answerOnce, type Answer } from '../plugins/idempotency.ts';
+import { sendBytes, chooseFormat } from './downloads.ts';
+import { ProblemError } from '../problems/problem.ts';
+import { creatingHeaders, guardProblems, pageOf, pageQuery, problemContent } from '../schemas/common.ts';
+import { model, modelUpload, modelView } from '../schemas/models.ts';
+import { decodeCursor, maySee, pageFrom, type RouteContext } from './common.ts';
+
+/** JSON of 1,296 units takes about 34 MB, .npz of 2,048 units 34 MB. */
+export const MODEL_BODY_BYTES_MAX = 48 * 2 ** 20;
+
+export function modelRoutes(context: RouteContext): FastifyPluginAsyncZod {
+  const { store } = context;
+  return async (app) => {
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser<Buffer>(
+      [...modelFormats],
+      { parseAs: 'buffer', bodyLimit: MODEL_BODY_BYTES_MAX },
+      (_request, body, done) => done(null, body),
+    );
+    app.post(
+      '/v1/models',
+      {
+        bodyLimit: MODEL_BODY_BYTES_MAX,
+        config: { accepted: [...modelFormats] },
+        // The body stays bytes; models/parse.ts is what checks it.
+        validatorCompiler: () => (value: unknown) => ({ value }),
+        schema: {
+          tags: ['models'],
+          summary: 'Upload a model',
+          description:
+            'Content-addressed: the same parameters give the same digest, and 200 instead of 201 when it is there already.',
+          consumes: [...modelFormats],
+          headers: creatingHeaders,
+          body: modelUpload,
+          response: {
+            200: model,
+            201: model,
+            409: problemContent('idempotency-in-progress'),
+            413: problemContent('payload-too-large'),
+            415: problemContent('unsupported-format'),
+            507: problemContent('storage-full'),
+            ...guardProblems,
+          },
+        },
+      },
+      async (request, reply) => {
+        const bytes = request.body as unknown as Buffer | undefined;
+        if (!Buffer.isBuffer(bytes) || bytes.length === 0)
+          throw new ProblemError('malformed-json', 'The body is empty.');
+        const format = request.headers['content-type']?.split(';')[0].trim().toLowerCase() as ModelFormat;
+        return answerOnce(context, request, reply, { body: bytes }, async (keep) => {
+          const { digest, name, units, metadata, content } = await prepareUpload(bytes, format);
+          const blob = await store.blobs.put(content);
+          const { keyId } = caller(request);
+          return store.transaction(async (tx) => {
+            const row = { digest, name, units, blob, bytes: content.length, metadata, keyId };
+            const added = await tx.models.add(row);
+            await tx.audit.append(
+              auditOf(request, 'model.upload', digest, { units, created: added.created }),
+            );
+            const answer: Answer = {
+              status: added.created ? 201 : 200,
+              headers: { location: `/v1/models/${digest}` },
+              body: modelView(added.row) as Answer['body'],
+            };
+            await keep(tx, answer);
+            return answer;
+          });
+        });
+      },
+    );
+    app.get(
+      '/v1/models',
+      {
+        schema: {
+          tags: ['models'],
+          summary: 'Models that the key uploaded (all with model:read:all)',
+          description: 'A page may hold fewer than limit items although there are more: go by nextCursor.',
+          querystring: pageQuery,
+          response: { 200: pageOf(model), ...guardProblems },
+        },
+      },
+      async (request, reply) => {
+        const { limit, cursor } = request.query;
+        const rows = await store.models.list({ limit: limit + 1, after: decodeCursor(cursor) });
+        const identity = caller(request);
+        return pageFrom(request, reply, rows, limit, {
+          id: (row) => row.digest,
+          view: modelView,
+          visible: (row) => maySee(identity, row, 'model:read:all'),
+        });
+      },
+    );
+    app.get(
+      '/v1/models/:digest',
+      {
+        schema: {
+          tags: ['models'],
+          summary: 'A model: its description, or its parameters as .npz',
+          description:
+            'Whoever has the digest may read the model. Accept: application/json or application/x-npz.',
+          params: z.strictObject({ digest: z.string().max(100) }),
+          response: {
+            200: model,
+            404: problemContent('unknown-model'),
+            406: problemContent('not-acceptable'),
+            ...guardProblems,
+          },
+        },
+      },
+      async (request, reply) => {
+        const row = await store.models.find(request.params.digest);
+        if (row === null)
+          throw new ProblemError('unknown-model', `There is no model ${request.params.digest}.`);
+        if (chooseFormat(request, modelFormats) === 'application/json') return modelView(row);
+        const content = decodeModelContent(await store.blobs.get(row.blob));
+        const npz = encodeModelNpz({ model: content, metadata: { ...row.metadata, name: row.name } });
+        return sendBytes(reply, npz, 'application/x-npz', `model-${row.digest.slice(7, 19)}.npz`);
+      },
+    );
+  };
+}

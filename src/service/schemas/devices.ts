@@ -1,0 +1,100 @@
+// Devices and what they can do, as the API shows them.
+import { z } from 'zod';
+import type { ServiceDevice } from '../context.ts';
+
+export const device = z
+  .object({
+    id: z.string(),
+    url: z.string(),
+    state: z.enum(['connecting', 'ready', 'running', 'offline', 'refused', 'closed']),
+    reason: z
+      .object({ code: z.string(), message: z.string(), remedy: z.string() })
+      .nullable()
+      .meta({ description: 'Why it is not ready' }),
+    backend: z
+      .enum(['chip', 'twin', 'replay'])
+      .nullable()
+      .meta({ description: 'As the device said in its handshake; null before the first one' }),
+    identity: z
+      .object({
+        uid: z.string(),
+        firmware: z.string(),
+        firmwareGit: z.string(),
+        schemaHash: z.string().meta({ description: '8 hex digits' }),
+        bootId: z.string(),
+      })
+      .nullable(),
+    activeCalibration: z
+      .string()
+      .nullable()
+      .meta({ description: 'Id of the latest noise-temperature calibration' }),
+    revision: z.int(),
+  })
+  .meta({ id: 'Device' });
+
+const range = z
+  .object({ fullScaleMin_E0: z.number(), fullScaleMax_E0: z.number() })
+  .optional()
+  .meta({ description: 'Full scales a program may ask for; absent: not limited' });
+
+export const capabilities = z
+  .object({
+    device: z.string(),
+    unitsMax: z.int(),
+    imageVersion: z.int(),
+    topologies: z.array(z.int()).meta({ description: '1: every pair of units' }),
+    ranges: z.object({
+      coupling: range,
+      bias: range,
+      field: range,
+      j2: range,
+      j4: range,
+      noiseTemperature: range,
+      stateScale: z.number().meta({ description: 'x per readout code' }),
+    }),
+    timeUnit_s: z.number().meta({ description: 'Physical seconds per unit of reduced time, 1/(mu E0)' }),
+    stateRail: z.number().meta({ description: '|x| is clamped here' }),
+    adcBits: z.int(),
+    stepDefault_s: z.number(),
+    stepMin_s: z.number(),
+    stepMax_s: z.number(),
+    phaseMax_s: z.number(),
+    phasesMax: z.int(),
+    readsPerPhaseMax: z.int(),
+    samplesMax: z.int(),
+    recordBytesMax: z.int(),
+    seed: z.boolean().meta({ description: 'A job may carry a seed (twins)' }),
+    schemaHash: z.string().nullable(),
+  })
+  .meta({ id: 'Capabilities', description: 'From the handshake and GetCapabilities of the device itself' });
+
+export function deviceView(source: ServiceDevice, activeCalibration: string | null): z.infer<typeof device> {
+  const { id, url, state, reason, backend, identity, revision } = source;
+  return {
+    id,
+    url,
+    state,
+    reason,
+    backend,
+    identity: identity && {
+      uid: identity.uid,
+      firmware: identity.firmware,
+      firmwareGit: identity.firmwareGit,
+      schemaHash: identity.schemaHash,
+      bootId: identity.bootId,
+    },
+    activeCalibration,
+    revision,
+  };
+}
+
+export function capabilitiesView(
+  source: ServiceDevice,
+  of: NonNullable<ServiceDevice['capabilities']>,
+): z.infer<typeof capabilities> {
+  return {
+    device: source.id,
+    ...of,
+    schemaHash: source.identity && source.identity.schemaHash,
+  };
+}

@@ -1,0 +1,201 @@
+// Jobs as the API takes and shows them (service-api, section 3).
+import { z } from 'zod';
+import { JobPriority, type JobPriorityName, type JobResult, type JobView } from '../../jobs/index.ts';
+import { JobCause, JobPhase, JobState } from '../../store/index.ts';
+import type { ServiceDevice } from '../context.ts';
+import { digest, failure, jsonObject, pageQuery, progress, time, toTime, toTimeOrNull } from './common.ts';
+
+const backend = z.enum(['chip', 'twin', 'replay']);
+const priorities = Object.keys(JobPriority) as [JobPriorityName, ...JobPriorityName[]];
+const priority = z.enum(priorities);
+const labels = z
+  .record(z.string().max(64), z.string().max(256))
+  .meta({ description: 'For the client alone' });
+/** So that a body cannot ask for more than any schedule holds; the device's own limits are checked at admission. */
+const READS_MAX = 64;
+
+export const jobSubmission = z
+  .strictObject({
+    model: digest,
+    device: z.strictObject({
+      id: z.string().min(1).max(100),
+      backend: backend
+        .optional()
+        .meta({ description: 'Refused with wrong-backend when the device is another kind' }),
+    }),
+    mode: z.literal('relax').default('relax'),
+    relax: z.strictObject({
+      duration_s: z.number().positive().meta({ description: 'Coupled time t_f' }),
+      readAt_s: z
+        .array(z.number().nonnegative())
+        .min(1)
+        .max(READS_MAX)
+        .optional()
+        .meta({ description: 'Ascending, within (0, duration_s]; default: [duration_s]' }),
+      initial: z
+        .strictObject({ kind: z.literal('thermal'), prepare_s: z.number().nonnegative().optional() })
+        .optional()
+        .meta({ description: 'Uncoupled thermal start; prepare_s defaults to duration_s' }),
+    }),
+    noiseTemperature: z.number().positive().default(1).meta({ description: "kT over the model's own kT" }),
+    samples: z.strictObject({ count: z.int().positive() }),
+    seed: z
+      .union([z.int().nonnegative(), z.string().regex(/^\d{1,20}$/, 'not an unsigned integer')])
+      .optional()
+      .meta({ description: 'Twins only; unsigned 64 bit, as text where a JSON number would lose digits' }),
+    step_s: z.number().positive().optional().meta({
+      description: 'Twins only: integration step; a larger one is the fast mode, labelled in the result',
+    }),
+    record: z.strictObject({ heat: z.boolean().optional() }).optional(),
+    labels: labels.optional(),
+    priority: priority.optional(),
+    retry: z.literal('never').optional(),
+    onUnmet: z
+      .enum(['reject', 'wait'])
+      .optional()
+      .meta({ description: 'wait: accept the job although the device is offline' }),
+  })
+  .meta({ id: 'JobSubmission' });
+
+const heat = z.object({
+  mean_kT: z.number(),
+  sd_kT: z.number(),
+  stderr_kT: z.number(),
+  n: z.int(),
+  until_s: z.number(),
+});
+
+const result = z
+  .object({
+    samples: z.object({
+      shape: z.array(z.int()).meta({ description: 'Samples, reads, units' }),
+      reads: z.array(z.object({ time_s: z.number(), label: z.enum(['switch-on', 'read']) })),
+      stateScale: z.number(),
+      bytes: z.int(),
+      wireDigest: z
+        .string()
+        .meta({ description: "SHA-256 of the link's bytes, verified against the device's own" }),
+    }),
+    heat: heat.nullable().meta({
+      description: 'Q = V(switch-on) - V(last read) per sample, in nominal kT of the job; never joules',
+    }),
+    heatReason: z.string().nullable(),
+    timing: z.object({
+      upload_s: z.number(),
+      relax_s: z.number(),
+      total_s: z.number(),
+      sentBytes: z.number(),
+      skippedUpload: z.boolean(),
+    }),
+    provenance: z.object({
+      device: z.string(),
+      deviceUid: z.string(),
+      backend: z.string(),
+      bootId: z.string(),
+      firmware: z.string(),
+      schemaHash: z.string(),
+      model: digest,
+      programDigest: z.string(),
+      seed: z.string().nullable(),
+      step_s: z.number(),
+      fastMode: z.boolean(),
+      noiseTemperature_ratio: z.number(),
+      noiseTemperature_E0: z.number(),
+      calibration: z.string().nullable(),
+    }),
+  })
+  .meta({ id: 'JobResult' });
+
+export const job = z
+  .object({
+    id: z.string(),
+    state: z.enum(Object.values(JobState)),
+    phase: z.enum(Object.values(JobPhase)).nullable(),
+    cause: z.enum(Object.values(JobCause)).nullable(),
+    failure,
+    device: z.string(),
+    backend: backend.nullable().meta({ description: 'That ran it; before it ran, that of the device now' }),
+    model: digest,
+    request: jsonObject.meta({ description: 'The submission with every default filled in' }),
+    labels,
+    priority: priority.nullable(),
+    progress,
+    result: result.nullable(),
+    samples: z.string().nullable().meta({ description: 'Where the samples are, once there are some' }),
+    attempts: z.array(
+      z.object({
+        startedAt: time,
+        finishedAt: time.nullable(),
+        state: z.string(),
+        cause: z.string().nullable(),
+      }),
+    ),
+    revision: z.int(),
+    createdAt: time,
+    startedAt: time.nullable(),
+    finishedAt: time.nullable(),
+  })
+  .meta({ id: 'Job' });
+
+export const jobQuery = pageQuery.extend({
+  state: z.enum(Object.values(JobState)).optional(),
+  device: z.string().max(100).optional(),
+  label: z
+    .string()
+    .regex(/^[^=]+=.*$/, 'not name=value')
+    .optional()
+    .meta({ description: 'name=value' }),
+  since: z.iso.datetime().optional(),
+});
+
+export const sampleDocument = z
+  .object({
+    job: z.string(),
+    device: z.string(),
+    backend: z.string(),
+    model: digest,
+    shape: z.array(z.int()).meta({ description: 'Samples, reads, units' }),
+    time_s: z.array(z.number()).meta({ description: 'Of the reads; 0 is the switch-on of the couplings' }),
+    labels: z.array(z.string()),
+    x: z.array(z.array(z.array(z.number()))),
+    heat_kT: z.array(z.number()).nullable(),
+  })
+  .meta({ id: 'Samples' });
+
+export function jobBackend(
+  row: JobView,
+  devices: ReadonlyMap<string, ServiceDevice>,
+): z.infer<typeof job>['backend'] {
+  const ran = (row.result as unknown as JobResult | null)?.provenance.backend;
+  const parsed = backend.safeParse(ran ?? devices.get(row.device)?.backend);
+  return parsed.success ? parsed.data : null;
+}
+
+export function jobView(row: JobView, devices: ReadonlyMap<string, ServiceDevice>): z.infer<typeof job> {
+  return {
+    id: row.id,
+    state: row.state,
+    phase: row.phase,
+    cause: row.cause,
+    failure: row.failure,
+    device: row.device,
+    backend: jobBackend(row, devices),
+    model: row.model,
+    request: row.request,
+    labels: row.labels,
+    priority: priorities.find((name) => JobPriority[name] === row.priority) ?? null,
+    progress: row.progress,
+    result: row.result as unknown as z.infer<typeof result> | null,
+    samples: row.samplesBlob === null ? null : `/v1/jobs/${row.id}/samples`,
+    attempts: row.attempts.map((a) => ({
+      startedAt: toTime(a.startedAt_ms),
+      finishedAt: toTimeOrNull(a.finishedAt_ms),
+      state: a.state,
+      cause: a.cause,
+    })),
+    revision: row.revision,
+    createdAt: toTime(row.createdAt_ms),
+    startedAt: toTimeOrNull(row.startedAt_ms),
+    finishedAt: toTimeOrNull(row.finishedAt_ms),
+  };
+}

@@ -1,12 +1,13 @@
 // The command line: one file per subcommand, each registers itself here.
 import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
+import { registerServe } from './serve.ts';
 import { registerTrain } from './train.ts';
 
 /** What a subcommand's file exports. */
 export type Register = (program: Command) => void;
 
-const commands: Register[] = [registerTrain];
+const commands: Register[] = [registerServe, registerTrain];
 
 const here = import.meta.url;
 const root = new URL(here.includes('/dist/') ? '../../../' : '../../', here);
@@ -23,8 +24,8 @@ try {
   await program.parseAsync();
 } catch (error) {
   // One sentence and what to do; the stack only when asked for.
-  const { message, remedy, stack } = error as Error & { remedy?: string };
+  const { message, remedy, stack, exitCode = 1 } = error as Error & { remedy?: string; exitCode?: number };
   process.stderr.write(`thermoloop: ${message}\n${remedy ? `${remedy}\n` : ''}`);
   if (process.env['THERMOLOOP_DEBUG']) process.stderr.write(`${stack}\n`);
-  process.exitCode = 1;
+  process.exitCode = exitCode;
 }

@@ -1,0 +1,55 @@
+// `thermoloop serve`: the control service of one device, until it is told to stop.
+import closeWithGrace from 'close-with-grace';
+import type { Command } from 'commander';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { DEVICE_EXAMPLES, serveConfig, type SettingName } from './serve/config.ts';
+import { startServer } from './serve/server.ts';
+
+/** Running jobs are stopped on the chip and stored as failed within this time. */
+const SHUTDOWN_MS = 10_000;
+
+type Flags = Partial<Record<SettingName, string>> & { json?: boolean };
+
+export function registerServe(program: Command): void {
+  program
+    .command('serve')
+    .description('Serve one device over REST and WebSocket.')
+    .option('--device <url>', 'the device: serial://... or tcp://...')
+    .option('--device-id <name>', 'its name in the API (chip-0)')
+    .option('--host <address>', 'where to listen (127.0.0.1)')
+    .option('--port <number>', 'for the API (8080), 0 takes a free one')
+    .option('--metrics-port <number>', 'for /metrics (9464), 0 takes a free one')
+    .option('--data <folder>', 'where models, jobs and samples are kept (.thermoloop)')
+    .option('--json', 'print the ready line as JSON')
+    .addHelpText('after', `\n${DEVICE_EXAMPLES}\n`)
+    .action(async ({ json = false, ...flags }: Flags, command: Command) => {
+      await serve(flags, json, command.parent?.version() ?? '');
+    });
+}
+
+async function serve(flags: Flags, json: boolean, version: string): Promise<void> {
+  const config = serveConfig({
+    flags,
+    environment: process.env,
+    readFile: (path) => readFileSync(path, 'utf8'),
+  });
+  const service = await startServer(config, { version });
+  closeWithGrace({ delay: SHUTDOWN_MS, logger: false }, async ({ err, signal }) => {
+    if (err) service.log.fatal({ err }, 'the service met an error it did not expect and stops');
+    else service.log.info({ signal }, 'the service stops');
+    await service.close();
+  });
+  const { url, metricsUrl, bootstrapKey } = service;
+  // Not through the log: a secret is shown once, to whoever sits at the terminal.
+  if (bootstrapKey !== null)
+    process.stderr.write(
+      `\nFirst start: this key makes one key and is then spent (POST ${url}/v1/keys):\n\n  ${bootstrapKey}\n\n`,
+    );
+  const ready = { ready: true, url, metricsUrl, pid: process.pid, dataDir: resolve(config.dataDir) };
+  process.stdout.write(
+    json
+      ? `${JSON.stringify(ready)}\n`
+      : `thermoloop serves ${config.device} at ${url} (docs: ${url}/docs, metrics: ${metricsUrl})\n`,
+  );
+}

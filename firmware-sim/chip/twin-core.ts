@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { AnalogCore, CoreProgram, CoreRun } from './analog-core.ts';
 import { checkProgram, checkSchedule, checkStability } from './checks.ts';
-import { couplingNorms, planRun, programMultipliers } from './kernel/coefficients.ts';
+import { couplingNorms, isCoupled, planRun, programMultipliers } from './kernel/coefficients.ts';
 import type { CouplingNorms, RunPlan } from './kernel/coefficients.ts';
 import { buildGaussianTable, GAUSSIAN_SHA256 } from './kernel/gaussian.ts';
 import { createKernelMemory, writeCouplings, writeGaussianTable } from './kernel/kernel.ts';
@@ -72,8 +72,8 @@ class TwinCore implements AnalogCore {
     this.#requireIdle();
     checkProgram(program, this.unitsMax);
     const norms = couplingNorms(program.units, program.couplingCode);
-    programMultipliers(program, norms, STEP_MIN_NS);
-    checkStability(program, norms, false, STEP_MIN_NS);
+    programMultipliers(program, norms, STEP_MIN_NS, true);
+    checkStability(program, norms, true, STEP_MIN_NS);
     this.#active = { program: copyProgram(program), norms };
     writeCouplings(this.#memory, program.units, program.couplingCode);
   }
@@ -108,8 +108,7 @@ class TwinCore implements AnalogCore {
     if (!this.#active) throw new CoreError('no-program', 'no program is loaded');
     const { program, norms } = this.#active;
     checkSchedule(run, program.units);
-    const coupled = run.phases.some((phase) => phase.coupled);
-    checkStability(program, norms, coupled, run.step_ns);
+    checkStability(program, norms, isCoupled(run), run.step_ns);
     return planRun(program, norms, run, this.#noiseTemperatureError_ratio);
   }
 }

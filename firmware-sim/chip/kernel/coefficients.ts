@@ -3,7 +3,7 @@
 //
 // One step of unit i, state X in Q27 (2^27 = 1.0, rails +-2^28), all forces from the old state:
 //     X <- clamp(X + ((sum of terms + 2^31) >> 32), +-2^28)         terms in Q59, 64 bits
-//     term          input (32 bits, size <= 2^30)                        multiplier (32 bits, size <= 2^30)
+//     term          input (32 bits, size <= 2^30)                        multiplier (32 bits)
 //     -2 dt J2 x    X << 2                                                -2 dt J2 2^30
 //     -4 dt J4 x^3  x3 << 2, x3 = hi((x2 << 2)(X << 2)) in Q25            -4 dt J4 2^32
 //                   x2 = hi((X << 2)^2) in Q26, hi = high 32 bits
@@ -17,18 +17,22 @@
 // No overflow, for every program and schedule that passes: a sum of 128 columns is below 128 * 2047 * 8191 < 2^31; its
 // high part, |S| / 64 + units / 128, fits 32 bits because |S| <= 2047 * 8191 * units with units <= 4096. Inputs are
 // bounded by 2^30: X << 2 by the rails, x3 << 2 because |x3| <= 2^28, codes by 2047 * 2^19 and 2047 * 2^15 * 2^4, the
-// table by 32767 * 2^15. `multiplier` refuses above 2^30, so that no term moves a unit by more than 2 (the rail) in one
-// step; six terms stay below 6 * 2^60 + 2^31 < 2^63, the increment below 12 * 2^27, and |X| + 12 * 2^27 < 2^31.
+// table by 32767 * 2^15. `multiplier` refuses a term that could move a unit by 2 (the rail) in one step, so a term stays
+// below 2^60, six of them and 2^31 below 2^63, the increment below 12 * 2^27 and |X| + 12 * 2^27 below 2^31. A multiplier
+// fits 32 bits: it is at most 2^60 / 2^30 for an input bound of 2^30; for the couplings the bound is above 2^29, since e
+// is the largest possible and S is at least 8191 when any coupling is not 0.
 //
 // Precision: rounding a multiplier moves a term by at most 2^29 / 2^59 = 2^-30 of x per step (a force of 1e-6 E0 at
-// dt 0.001), at the rails; at thermal amplitudes ten times less.
+// dt 0.001), at the rails; at thermal amplitudes ten times less. The floors inside x^3 move it by less than 2^-24.
 import type { CoreProgram, CoreRun } from '../analog-core.ts';
 import { CoreRefusal } from '../analog-core.ts';
 import { GAUSSIAN_RMS } from './gaussian.ts';
 
 /** Reduced time units, 1/(mu E0), per nanosecond: the unit is 1 us on the twin. */
 export const TIME_PER_NS = 1e-3;
-const MULTIPLIER_MAX = 2 ** 30;
+const INPUT_MAX = 2 ** 30;
+/** No term may move a unit further than this in one step, in x. */
+const PUSH_LIMIT = 2;
 /** A smaller noise multiplier would be off by more than 1e-3 through rounding. */
 const NOISE_MULTIPLIER_MIN = 500;
 const STATE_CODE_MAX = 8191;
@@ -86,22 +90,24 @@ export function couplingNorms(units: number, couplingCode: Int16Array): Coupling
 }
 
 /** Rounds a multiplier and refuses one whose term could move a unit by more than the rail in one step. */
-function multiplier(value: number, term: string, step_ns: number): number {
-  const rounded = Math.floor(value + 0.5);
-  if (Math.abs(rounded) <= MULTIPLIER_MAX) return rounded;
-  const push = (2 * Math.abs(value)) / MULTIPLIER_MAX;
+function multiplier(value: number, term: string, step_ns: number, largestInput = INPUT_MAX): number {
+  const push = (Math.abs(value) * largestInput) / 2 ** 59;
+  if (push < PUSH_LIMIT) return Math.floor(value + 0.5);
   throw new CoreRefusal(
     'headroom',
-    `${term} can move a unit by ${push.toPrecision(4)} in one step of ${step_ns} ns; the limit is 2 (rail to zero)`,
+    `${term} can move a unit by ${push.toPrecision(4)} in one step of ${step_ns} ns; it must stay below ` +
+      `${PUSH_LIMIT} (from zero to the rail)`,
   );
 }
 
-function couplingExponent(rowL1_codes: number): number {
-  const largest = rowL1_codes * STATE_CODE_MAX;
+/** The exponent e, and the largest input 2^e |S| that it leaves. */
+function couplingInput(rowL1_codes: number): { exponent: number; largest: number } {
+  const largestSum = rowL1_codes * STATE_CODE_MAX;
   let exponent = 17;
   // 2^-e more than the largest sum leaves room for the rounding of a right shift.
-  while (exponent > -6 && (largest + 2 ** -exponent) * 2 ** exponent > MULTIPLIER_MAX) exponent -= 1;
-  return exponent;
+  const largest = (): number => (largestSum + 2 ** -exponent) * 2 ** exponent;
+  while (exponent > -6 && largest() > INPUT_MAX) exponent -= 1;
+  return { exponent, largest: largest() };
 }
 
 function noiseMultiplier(kT_E0: number, dt: number, step_ns: number): number {
@@ -118,11 +124,15 @@ function noiseMultiplier(kT_E0: number, dt: number, step_ns: number): number {
   return multiplier(exact, 'the noise', step_ns);
 }
 
-/** The program's part of a plan at one step; throws CoreRefusal 'headroom'. */
+/**
+ * The program's part of a plan at one step; what acts in coupled phases only is 0 in a run that has none.
+ * Throws CoreRefusal 'headroom'.
+ */
 export function programMultipliers(
   program: CoreProgram,
   norms: CouplingNorms,
   step_ns: number,
+  coupled: boolean,
 ): Pick<
   RunPlan,
   'j2Multiplier' | 'j4Multiplier' | 'biasMultiplier' | 'couplingMultiplier' | 'couplingExponent'
@@ -131,17 +141,26 @@ export function programMultipliers(
   const { scale } = program;
   const onSite = (code: Int16Array, factor: number, term: string): Int32Array =>
     Int32Array.from(code, (c) => multiplier(-dt * factor * c, term, step_ns));
-  const exponent = couplingExponent(norms.rowL1_codes);
+  const { exponent, largest } = couplingInput(norms.rowL1_codes);
+  const coupling_E0 = coupled && norms.rowL1_codes > 0 ? scale.coupling_E0 : 0;
+  const bias_E0 = coupled ? scale.bias_E0 : 0;
   return {
     j2Multiplier: onSite(program.j2Code, 2 * scale.j2_E0 * 2 ** 30, 'J2'),
     j4Multiplier: onSite(program.j4Code, 4 * scale.j4_E0 * 2 ** 32, 'J4'),
-    biasMultiplier: multiplier(-dt * scale.bias_E0 * 2 ** 40, 'the bias scale', step_ns),
-    couplingMultiplier:
-      norms.rowL1_codes === 0
-        ? 0
-        : multiplier(-dt * scale.coupling_E0 * 2 ** (47 - exponent), 'the couplings of a row', step_ns),
+    biasMultiplier: multiplier(-dt * bias_E0 * 2 ** 40, 'the bias scale', step_ns),
+    couplingMultiplier: multiplier(
+      -dt * coupling_E0 * 2 ** (47 - exponent),
+      'the couplings of a row',
+      step_ns,
+      largest,
+    ),
     couplingExponent: exponent,
   };
+}
+
+/** Whether the couplings act in any phase. */
+export function isCoupled(run: CoreRun): boolean {
+  return run.phases.some((phase) => phase.coupled);
 }
 
 /** The plan of a checked run. Throws CoreRefusal 'headroom' and 'noise-underflow'. */
@@ -166,7 +185,7 @@ export function planRun(
     readAtStep: [...phase.readAtStep],
   }));
   return {
-    ...programMultipliers(program, norms, run.step_ns),
+    ...programMultipliers(program, norms, run.step_ns, isCoupled(run)),
     units: program.units,
     biasCode: program.biasCode,
     seedLow: Number(run.seed & 0xffffffffn),

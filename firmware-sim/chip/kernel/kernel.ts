@@ -68,11 +68,17 @@ interface Block {
   field: Int32Array;
 }
 
+function stateIndex(block: Block, replica: number, unit: number): number {
+  const group = Math.floor(replica / L.GROUP);
+  return (group * block.units + unit) * L.GROUP + (replica % L.GROUP);
+}
+
 export class Kernel {
   readonly #memory: WebAssembly.Memory;
   readonly #exports: Exports;
   readonly #area: number;
   readonly #parameters: DataView;
+  #block: Block | null = null;
 
   constructor(module: WebAssembly.Module, memory: WebAssembly.Memory, area: number) {
     this.#memory = memory;
@@ -92,6 +98,7 @@ export class Kernel {
     stopped: () => boolean,
   ): Int16Array<ArrayBuffer> | null {
     const block = this.#layOut(plan, plan.firstSample + first, count);
+    this.#block = block;
     const out = new Int16Array(count * plan.reads * plan.units);
     let read = 0;
     for (const phase of plan.phases) {
@@ -112,6 +119,18 @@ export class Kernel {
         this.#readInto(out, block, plan, read++);
       }
       if (!advanceTo(phase.steps)) return null;
+    }
+    return out;
+  }
+
+  /** States in Q27 after the last block, [replica][unit]: what the tests hold to the oracle, bit for bit. */
+  finalState(units: number): Int32Array {
+    const block = this.#block;
+    if (block === null) return new Int32Array(0);
+    const out = new Int32Array(block.count * units);
+    for (let k = 0; k < block.count; k++) {
+      for (let unit = 0; unit < units; unit++)
+        out[k * units + unit] = block.state[stateIndex(block, k, unit)];
     }
     return out;
   }
@@ -185,11 +204,9 @@ export class Kernel {
   /** Converts all states of a block to readout codes: Q27 to 2^-10 of x, rounded, clamped to 12 bits. */
   #readInto(out: Int16Array, block: Block, plan: RunPlan, read: number): void {
     for (let k = 0; k < block.count; k++) {
-      const group = Math.floor(k / L.GROUP);
-      const from = group * block.units * L.GROUP + (k % L.GROUP);
       const to = (k * plan.reads + read) * plan.units;
       for (let unit = 0; unit < plan.units; unit++) {
-        const code = (block.state[from + unit * L.GROUP] + (1 << 16)) >> 17;
+        const code = (block.state[stateIndex(block, k, unit)] + (1 << 16)) >> 17;
         out[to + unit] = Math.max(-2047, Math.min(2047, code));
       }
     }

@@ -78,13 +78,14 @@ function stepUnit(s: Step, unit: number, state: readonly number[], codes: readon
   return clamp(x + sum.highWord(2 ** 31), RAIL);
 }
 
+/** One restart from 0. Writes its record of readout codes to `out` and returns the final state. */
 function relaxSample(
   plan: RunPlan,
   couplings: Int16Array,
   table: Int16Array,
   sample: number,
   out: Int16Array,
-): void {
+): number[] {
   let state = new Array<number>(plan.units).fill(0);
   let written = 0;
   let step = 0;
@@ -100,17 +101,24 @@ function relaxSample(
       step += 1;
     }
   }
+  return state;
 }
 
-/**
- * Runs a plan: readout codes [samples][reads][units].
- * `couplings` is the full matrix (fullCouplings), `table` the Gaussian table.
- */
-export function runOracle(plan: RunPlan, couplings: Int16Array, table: Int16Array): Int16Array {
+export interface OracleResult {
+  /** Readout codes [samples][reads][units]. */
+  codes: Int16Array;
+  /** Final states in Q27 [samples][units]. */
+  state: Int32Array;
+}
+
+/** Runs a plan. `couplings` is the full matrix (fullCouplings), `table` the Gaussian table. */
+export function runOracle(plan: RunPlan, couplings: Int16Array, table: Int16Array): OracleResult {
   const record = plan.reads * plan.units;
-  const out = new Int16Array(plan.samples * record);
+  const codes = new Int16Array(plan.samples * record);
+  const state = new Int32Array(plan.samples * plan.units);
   for (let k = 0; k < plan.samples; k++) {
-    relaxSample(plan, couplings, table, plan.firstSample + k, out.subarray(k * record, (k + 1) * record));
+    const out = codes.subarray(k * record, (k + 1) * record);
+    state.set(relaxSample(plan, couplings, table, plan.firstSample + k, out), k * plan.units);
   }
-  return out;
+  return { codes, state };
 }

@@ -43,7 +43,32 @@ describe('quantise', () => {
   it('takes the smallest full scale of the device when the model asks for less', () => {
     const range = { fullScaleMin_E0: 1, fullScaleMax_E0: 10 };
     const program = quantise(randomModel(4), { coupling: range, stateScale: 2 ** -10 });
-    expect(program.scale.coupling_E0).toBe(1 / 2047);
+    expect(program.scale.coupling_E0).toBeCloseTo(1 / 2047, 15);
+  });
+
+  it('never leaves a full scale one rounding outside the range of the device', () => {
+    const uniform = uniformFrom(9);
+    for (let k = 0; k < 300; k++) {
+      const low = uniform();
+      const model = emptyModel(3); // no couplings and biases: their blocks take the smallest full scale
+      const range = { fullScaleMin_E0: low, fullScaleMax_E0: 1.25 };
+      const all = {
+        coupling: range,
+        bias: range,
+        field: range,
+        j2: range,
+        j4: range,
+        noiseTemperature: range,
+      };
+      const { scale } = quantise(model, { ...all, stateScale: 2 ** -10 });
+      const fullScales = [scale.coupling_E0, scale.bias_E0, scale.field_E0, scale.j2_E0, scale.j4_E0].map(
+        (s) => s * 2047,
+      );
+      for (const full of [...fullScales, scale.noiseTemperature_E0 * 4095]) {
+        expect(full).toBeGreaterThanOrEqual(low);
+        expect(full).toBeLessThanOrEqual(1.25);
+      }
+    }
   });
 
   it.each<[string, string, (m: Model) => void]>([

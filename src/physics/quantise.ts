@@ -97,10 +97,7 @@ export function quantise(
     scale: {
       coupling_E0: coupling.scale_E0,
       bias_E0: bias.scale_E0,
-      field_E0: Math.min(
-        chooseScale(fieldMaximum_E0, undefined, headroom, CODE_MAX),
-        (ranges.field?.fullScaleMax_E0 ?? Infinity) / CODE_MAX,
-      ),
+      field_E0: chooseScale(fieldMaximum_E0, ranges.field, headroom, CODE_MAX),
       j2_E0: j2.scale_E0,
       j4_E0: j4.scale_E0,
       noiseTemperature_E0: noise.scale_E0,
@@ -218,12 +215,16 @@ function chooseScale(
   headroom_ratio: number,
   codeMax: number,
 ): number {
+  const smallest = range?.fullScaleMin_E0 ?? 0;
+  const greatest = range?.fullScaleMax_E0 ?? Infinity;
   const top = Math.floor(codeMax / (1 + headroom_ratio));
-  const smallest = (range?.fullScaleMin_E0 ?? 0) / codeMax;
-  const greatest = (range?.fullScaleMax_E0 ?? Infinity) / codeMax;
   const wanted = largest_E0 > 0 ? largest_E0 / top : 0;
-  const scale = Math.min(Math.max(wanted, smallest), greatest);
-  return scale > 0 ? scale : EMPTY_FULL_SCALE_E0 / codeMax;
+  let scale = Math.min(Math.max(wanted, smallest / codeMax), greatest / codeMax);
+  if (!(scale > 0)) scale = Math.min(EMPTY_FULL_SCALE_E0, greatest) / codeMax;
+  // A device compares scale times the largest code with its range: division must not have left it one rounding outside.
+  if (scale * codeMax < smallest) scale *= 1 + Number.EPSILON;
+  if (scale * codeMax > greatest) scale *= 1 - Number.EPSILON;
+  return scale;
 }
 
 function noiseTemperatureCode(

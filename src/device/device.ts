@@ -41,7 +41,7 @@ interface RunningOperation {
   abort: AbortController;
   /** Rejects the operation at once, whatever the link still waits for. */
   fail(error: DeviceError): void;
-  settled: Promise<unknown>;
+  settled: Promise<void>;
 }
 
 /**
@@ -78,7 +78,11 @@ export class Device {
     link: null,
   };
 
-  constructor(options: DeviceOptions) {
+  readonly #connectLink: typeof connect;
+
+  /** `connectLink` is the link's own connect(); tests hand in another. */
+  constructor(options: DeviceOptions, connectLink: typeof connect = connect) {
+    this.#connectLink = connectLink;
     this.id = options.id;
     this.url = options.url;
     this.#options = options;
@@ -211,20 +215,17 @@ export class Device {
     const abort = new AbortController();
     const signal = options.signal ? AbortSignal.any([options.signal, abort.signal]) : abort.signal;
     const { promise: lost, reject: fail } = Promise.withResolvers<never>();
+    const { promise: settled, resolve: settle } = Promise.withResolvers<void>();
+    const operation: RunningOperation = { abort, fail, settled };
+    this.#operation = operation;
+    this.#step({ type: 'operation-started' });
     const work = runOperation({
       ...session,
       clock: this.#options.clock,
       plan,
       request,
       options: { onProgress: (p) => this.#operation === operation && options.onProgress?.(p), signal },
-    });
-    const settled = work.then(
-      () => undefined,
-      () => undefined,
-    );
-    const operation: RunningOperation = { abort, fail, settled };
-    this.#operation = operation;
-    this.#step({ type: 'operation-started' });
+    }).finally(settle);
     try {
       return await Promise.race([work, lost]);
     } finally {
@@ -287,7 +288,7 @@ export class Device {
 
   async #open(signal: AbortSignal): Promise<Session> {
     const { clock, hostVersion } = this.#options;
-    const link = await connect({
+    const link = await this.#connectLink({
       port: this.#options.openPort(),
       clock,
       random32: () => this.#options.random32(),

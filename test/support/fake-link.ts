@@ -1,0 +1,152 @@
+// A Link without bytes, for tests of the floor above: answers at once, keeps what it was asked, and breaks on request.
+import { createHash } from 'node:crypto';
+import {
+  LinkError,
+  type Capabilities,
+  type DeviceStatus,
+  type Link,
+  type LinkIdentity,
+  type RunOptions,
+  type RunRequest,
+  type RunResult,
+} from '../../src/link/index.ts';
+import { newLinkCounters } from '../../src/link/session/counters.ts';
+
+const range = { fullScaleMin: 1e-3, fullScaleMax: 100, signedCodes: true, codeBits: 12 };
+const capabilities: Capabilities = {
+  unitsMax: 64,
+  topologyMask: 2,
+  imageVersion: 1,
+  coupling: range,
+  bias: range,
+  field: range,
+  j2: range,
+  j4: range,
+  noiseTemperature: range,
+  stateRail: 2,
+  adcBits: 12,
+  stateScale: 2 ** -10,
+  timeUnitS: 1e-6,
+  stepNsDefault: 1,
+  stepNsMin: 1,
+  stepNsMax: 10,
+  phaseNsMax: 1_000_000_000n,
+  phasesMax: 4,
+  readsPerPhaseMax: 2,
+  samplesMax: 1000,
+  seed: true,
+  clamp: false,
+  initialMask: 2,
+  recordBytesMax: 65_536,
+};
+
+export class FakeLink implements Link {
+  readonly identity: LinkIdentity;
+  /** Names of what was asked, in order. */
+  readonly calls: string[] = [];
+  readonly runs: RunRequest[] = [];
+  /** Bytes of a record; tests set it to what the plan expects. */
+  recordBytes = 18;
+  /** DeviceState of the next status. */
+  deviceState = 1;
+  /** Keeps runs waiting until they are released, lost or cancelled. */
+  holdRuns = false;
+  /** The next run or load rejects with this. */
+  nextError: LinkError | null = null;
+  #held: (() => void)[] = [];
+  #staged = new Set<string>();
+  #closed: LinkError | null = null;
+  #onClosed: ((why: LinkError) => void)[] = [];
+
+  constructor(identity: Partial<LinkIdentity> = {}) {
+    this.identity = {
+      uid: 'c0ffee',
+      simulated: true,
+      bootId: 0xabcn,
+      firmware: '1.0.0',
+      firmwareGit: '00',
+      schemaHash: 0x1234,
+      limits: {} as LinkIdentity['limits'],
+      session: 7,
+      ...identity,
+    };
+  }
+
+  async capabilities(): Promise<Capabilities> {
+    return capabilities;
+  }
+  async status(): Promise<DeviceStatus> {
+    return { state: this.deviceState, bootId: 0xabcn, uptimeUs: 0n, bank: [], fault: [] } as DeviceStatus;
+  }
+  async load(image: Uint8Array, options: Parameters<Link['load']>[1]): ReturnType<Link['load']> {
+    this.calls.push('load');
+    this.#throwNext();
+    const programId = createHash('sha256').update(image).digest('hex');
+    const skipped = this.#staged.has(programId);
+    this.#staged.add(programId);
+    if (!skipped) options.onProgress?.(image.length, image.length);
+    return { programId, sentBytes: skipped ? 0 : image.length, skipped, duration_ms: 1 };
+  }
+  async activate(): Promise<void> {
+    this.calls.push('activate');
+  }
+  async run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
+    this.calls.push('run');
+    this.runs.push(request);
+    this.#throwNext();
+    if (this.holdRuns) {
+      await new Promise<void>((resolve, reject) => {
+        this.#held.push(resolve);
+        options.signal?.addEventListener('abort', () => {
+          this.calls.push('stop');
+          reject(new LinkError('cancelled', 'stopped'));
+        });
+      });
+    }
+    const bytes = new Uint8Array(request.samples * this.recordBytes);
+    options.onRecords?.(bytes, bytes.length, bytes.length);
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    return { bytes, digest, recordBytes: this.recordBytes, samples: request.samples };
+  }
+  async stop(): Promise<void> {
+    this.calls.push('stop');
+  }
+  async ping(): Promise<number> {
+    return 1;
+  }
+  async clearFault(): Promise<void> {
+    this.calls.push('clearFault');
+  }
+  counters(): ReturnType<Link['counters']> {
+    return newLinkCounters();
+  }
+  onEvent(): void {
+    this.calls.push('onEvent');
+  }
+  onClosed(callback: (why: LinkError) => void): void {
+    this.#onClosed.push(callback);
+  }
+  async close(): Promise<void> {
+    this.lose(new LinkError('cancelled', 'closed'));
+  }
+
+  get isClosed(): boolean {
+    return this.#closed !== null;
+  }
+  /** Lets held runs finish. */
+  release(): void {
+    for (const resolve of this.#held.splice(0)) resolve();
+  }
+  /** The link is over; held runs stay pending, as the worst link would leave them. */
+  lose(why = new LinkError('link-lost', 'the cable was pulled')): void {
+    if (this.#closed !== null) return;
+    this.#closed = why;
+    for (const callback of this.#onClosed) callback(why);
+  }
+
+  #throwNext(): void {
+    const error = this.nextError;
+    this.nextError = null;
+    if (error !== null) throw error;
+  }
+}

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../clock/clock.ts';
+import { calibrationProcedures } from '../calibration/index.ts';
 import type { Device } from '../device/index.ts';
 import { emptyModel, heat_kT } from '../physics/index.ts';
 import { StoreError, encodeModelContent, openStore, type JsonObject, type Store } from '../store/index.ts';
@@ -14,12 +15,13 @@ import {
   type JobEvent,
   type JobResult,
   type JobRunner,
-  type RelaxDevice,
+  type JobRunnerOptions,
   type RelaxJobRequest,
 } from './index.ts';
 
-// Compiles for as long as a real device can take the place of the fake one.
-export const asRelaxDevice = (real: Device): RelaxDevice => real;
+// Compiles for as long as real devices and procedures can take the place of the fakes.
+export const realRunner = (options: JobRunnerOptions<Device>): JobRunner =>
+  createJobRunner<Device>({ ...options, procedures: calibrationProcedures });
 
 const UNITS = 4;
 const LONG_MS = 20_000;

@@ -11,7 +11,7 @@ import { connect, type ConnectOptions, type Link, LinkError, type RunRequest } f
 interface Bench {
   clock: VirtualClock;
   device: ScriptedDevice;
-  open(): Promise<Link>;
+  open: () => Promise<Link>;
 }
 
 let clients = 0;

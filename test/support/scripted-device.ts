@@ -361,10 +361,9 @@ export class ScriptedDevice {
     this.#sinceReport = 0;
     const gaps = this.#missing(bank);
     const contiguousTo = Number(gaps.missing[0]?.from ?? bank.memory.length);
-    const receivedBytes = Math.min(
-      bank.memory.length,
-      bank.has.reduce((sum, b) => sum + b * bank.chunk, 0),
-    );
+    const lastChunk = bank.has.length - 1;
+    const absentTail = bank.has[lastChunk] ? bank.has.length * bank.chunk - bank.memory.length : 0;
+    const receivedBytes = bank.has.reduce((sum, has) => sum + has * bank.chunk, 0) - absentTail;
     const value = { transfer: 1, receivedBytes, contiguousTo, ...gaps };
     this.#write(FrameKind.rpc, 0, encodeEnvelope({ requestId: 0, body: { type: 'loadReport', value } }));
   }

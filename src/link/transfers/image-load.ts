@@ -36,6 +36,8 @@ const VERIFY_POLL_MAX_MS = 250;
 const VERIFY_LIMIT_MS = 30_000;
 /** A second mismatch is a fault of the device's memory (section 6). */
 const MAX_REPAIRS = 1;
+/** Transfers of one load in all, whatever the reason for another. */
+const MAX_ROUNDS = 4;
 
 /** Loads `image` and resolves once the device has verified it. Rejects with LinkError. */
 export async function loadImage(
@@ -98,11 +100,18 @@ class ImageUpload {
     const bank = this.#options.bank ?? (await this.#chooseBank());
     const accepted = await this.#begin(bank);
     if (isLoaded(accepted.state)) return this.#outcome(true);
-    for (let repairs = 0; ; repairs += 1) {
+    let repairs = 0;
+    for (let round = 0; ; round += 1) {
       await this.#transferAll(bank);
       const bad = await this.#verify();
       if (bad === null) return this.#outcome(false);
-      if (repairs >= MAX_REPAIRS) {
+      if (bad === 'incomplete' && round < MAX_ROUNDS) {
+        await this.#begin(bank); // its answer lists what is missing
+        continue;
+      }
+      if (bad === 'incomplete') throw new LinkError('protocol-error', 'the device reports a load both ways');
+      repairs += 1;
+      if (repairs > MAX_REPAIRS) {
         throw new LinkError('data-loss', 'the image in the device has a wrong digest again after a repair', {
           retryable: false,
           remedy: 'The memory of the device is suspect: reset it, then run its self test.',
@@ -156,7 +165,7 @@ class ImageUpload {
         accepted.windowBytes || this.#session.hello.limits.loadWindowBytes,
       ),
     });
-    this.#plan.onReport({ ...plainMissing(accepted), contiguousTo: 0 });
+    this.#plan.onReport(plainMissing(accepted));
     this.#lastReport_ms = this.#session.clock.now_ms();
     return accepted;
   }
@@ -214,15 +223,15 @@ class ImageUpload {
   #onReport(report: LoadReport): void {
     if (this.#plan === null || report.transfer !== this.#transfer) return;
     this.#lastReport_ms = this.#session.clock.now_ms();
-    if (this.#plan.onReport({ ...plainMissing(report), contiguousTo: report.contiguousTo }))
-      this.#backoff = 1;
+    const missing = { ...plainMissing(report), received_bytes: report.receivedBytes };
+    if (this.#plan.onReport(missing)) this.#backoff = 1;
     this.#options.onProgress?.(Math.min(report.receivedBytes, this.#image.length), this.#image.length);
     if (this.#plan.isComplete) this.#bell.ring();
     else this.#session.pump();
   }
 
-  /** Lets the device check its memory: null when it holds the image, else the pages to send again. */
-  async #verify(): Promise<ByteRange[] | null> {
+  /** Lets the device check its memory: null when it holds the image, else the pages to send again, if it has all. */
+  async #verify(): Promise<ByteRange[] | 'incomplete' | null> {
     const deadline_ms = this.#session.clock.now_ms() + VERIFY_LIMIT_MS;
     for (let pause_ms = VERIFY_POLL_FIRST_MS; ; pause_ms = Math.min(VERIFY_POLL_MAX_MS, pause_ms * 2)) {
       this.#check();
@@ -231,12 +240,12 @@ class ImageUpload {
       const result = reply.body?.type === 'loadResult' ? reply.body.value : null;
       const status = reply.status ?? { code: Code.OK, detail: 0, message: '', retryAfterMs: 0 };
       if (status.code === Code.DATA_LOSS) return this.#badRanges(result);
+      if (status.code === Code.FAILED_PRECONDITION) return 'incomplete';
       if (status.code !== Code.OK) throw refusal('FinishLoad', status);
       if (result === null)
         throw new LinkError('protocol-error', 'FinishLoad was answered without a LoadResult');
       if (isLoaded(result.state)) return null;
-      // Bits were cleared meanwhile: ask what is missing by way of a report, as after a mismatch.
-      if (result.state !== LoadState.VERIFYING) return this.#badRanges(result);
+      if (result.state !== LoadState.VERIFYING) return 'incomplete';
       if (this.#session.clock.now_ms() > deadline_ms) {
         throw new LinkError(
           'link-timeout',

@@ -14,13 +14,18 @@ class Receiver {
     this.#total = total;
     this.#listed = listed;
   }
-  report(): MissingReport {
-    const all = this.has.missingIn(0, this.#total);
-    return {
-      missing: all.slice(0, this.#listed),
-      moreMissing: all.length > this.#listed,
-      contiguousTo: this.has.contiguousFrom(0),
-    };
+  /** LoadAccepted: of the whole image. */
+  accepted(): MissingReport {
+    return this.#missing(this.#total);
+  }
+  /** LoadReport: below the highest byte that arrived, or of the whole image. */
+  report(belowHighest = false): MissingReport {
+    const to = belowHighest ? this.has.end : this.#total;
+    return { ...this.#missing(to), received_bytes: this.has.size };
+  }
+  #missing(to: number): MissingReport {
+    const all = this.has.missingIn(0, to);
+    return { missing: all.slice(0, this.#listed), moreMissing: all.length > this.#listed };
   }
 }
 
@@ -33,26 +38,27 @@ describe('UploadPlan', () => {
         fc.integer({ min: 1, max: 10 }),
         fc.array(fc.boolean(), { maxLength: 200 }),
         fc.array(fc.tuple(fc.nat(39), fc.nat(5)), { maxLength: 10 }),
-        (total, listed, windowChunks, losses, resumed) => {
+        fc.boolean(),
+        (total, listed, windowChunks, losses, resumed, belowHighest) => {
           const device = new Receiver(total, listed);
           for (const [chunk, count] of resumed) {
             device.has.add(Math.min(total, chunk * CHUNK), Math.min(total, (chunk + count) * CHUNK));
           }
           const window_bytes = windowChunks * CHUNK;
           const plan = new UploadPlan({ total_bytes: total, chunk_bytes: CHUNK, window_bytes });
-          plan.onReport(device.report());
+          plan.onReport(device.accepted());
           const fate = [...losses];
           const isLost = (): boolean => fate.shift() ?? false;
           for (let round = 0; !plan.isComplete; round += 1) {
             expect(round).toBeLessThan(1000);
-            if (plan.needsQuery) plan.onReport(device.report());
+            if (plan.needsQuery) plan.onReport(device.accepted());
             let chunk = plan.next() ?? plan.probe();
             for (; chunk !== null; chunk = plan.next()) {
               expect(plan.inFlight_bytes).toBeLessThanOrEqual(window_bytes);
               expect(chunk.from % CHUNK).toBe(0);
               if (!isLost()) device.has.add(chunk.from, chunk.to);
             }
-            if (!isLost()) plan.onReport(device.report());
+            if (!isLost()) plan.onReport(device.report(belowHighest));
           }
           expect(device.has.includes(0, total)).toBe(true);
         },
@@ -91,7 +97,7 @@ describe('UploadPlan', () => {
   it('sends bad pages again although they were reported as received', () => {
     const device = new Receiver(60, 8);
     const plan = new UploadPlan({ total_bytes: 60, chunk_bytes: CHUNK, window_bytes: 1000 });
-    plan.onReport({ missing: [], moreMissing: false, contiguousTo: 60 });
+    plan.onReport({ missing: [], moreMissing: false });
     expect(plan.isComplete).toBe(true);
     plan.resend([{ from: 30, to: 40 }]);
     expect([plan.next()?.from, plan.next()?.from, plan.next()]).toEqual([24, 36, null]);

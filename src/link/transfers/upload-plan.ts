@@ -17,8 +17,11 @@ export interface MissingReport {
   missing: readonly ByteRange[];
   /** There are missing ranges beyond the listed ones. */
   moreMissing: boolean;
-  /** Everything below has arrived; 0 when not stated. */
-  contiguousTo: number;
+  /**
+   * How much has arrived (LoadReport). A report lists gaps below the highest byte that arrived; what was received and
+   * what is listed add up to that byte, and all above it is missing too. Absent (LoadAccepted): the list is whole.
+   */
+  received_bytes?: number;
 }
 
 export interface NextChunk extends ByteRange {
@@ -69,7 +72,12 @@ export class UploadPlan {
   onReport(report: MissingReport): boolean {
     const { total_bytes } = this.#geometry;
     const missing = this.#aligned(report.missing);
-    const horizon = report.moreMissing ? Math.max(missing.end, report.contiguousTo) : total_bytes;
+    if (!report.moreMissing && report.received_bytes !== undefined) {
+      const listed_bytes = report.missing.reduce((sum, { from, to }) => sum + (to - from), 0);
+      const highest = report.received_bytes + listed_bytes;
+      if (highest < total_bytes) missing.add(highest - (highest % this.#geometry.chunk_bytes), total_bytes);
+    }
+    const horizon = report.moreMissing ? missing.end : total_bytes;
     const before = [this.#flight_bytes, this.#pending.size, this.#known_to];
     this.#settleFlight(missing, horizon);
     for (const { from, to } of missing.missingIn(0, horizon)) this.#pending.remove(from, to);

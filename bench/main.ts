@@ -7,7 +7,7 @@ import type { Band, Figure } from './figure.ts';
 /** What a bench module exports. `say` reports progress on stderr; options are the words after the name. */
 export interface Bench {
   summary: string;
-  run(context: { say(line: string): void; options: string[] }): Promise<Figure[]>;
+  run(context: { say: (line: string) => void; options: string[] }): Promise<Figure[]>;
 }
 
 const folder = new URL('./benches/', import.meta.url);

@@ -3,11 +3,12 @@ import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
 import { registerServe } from './serve.ts';
 import { registerTrain } from './train.ts';
+import { registerTwin } from './twin.ts';
 
 /** What a subcommand's file exports. */
 export type Register = (program: Command) => void;
 
-const commands: Register[] = [registerServe, registerTrain];
+const commands: Register[] = [registerServe, registerTrain, registerTwin];
 
 const here = import.meta.url;
 const root = new URL(here.includes('/dist/') ? '../../../' : '../../', here);

@@ -1,0 +1,180 @@
+// `thermoloop twin`: the simulated chip as a process of its own, behind a serial pty or a TCP port.
+import { InvalidArgumentError, type Command } from 'commander';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { createTwin, servePty, serveTcp } from '../../firmware-sim/ports/index.ts';
+import type { Twin } from '../../firmware-sim/ports/index.ts';
+import { systemClock } from '../clock/clock.ts';
+
+const UNITS_DEFAULT = 1296;
+const UNITS_MAX = 4096;
+const TCP_DEFAULT = { host: '127.0.0.1', port: 7700 };
+const PARENT_POLL_MS = 250;
+/** A second signal, or a clean-up that hangs, ends the process at once. */
+const SHUTDOWN_LIMIT_MS = 5000;
+
+interface Address {
+  host: string;
+  port: number;
+}
+interface Flags {
+  pty?: string;
+  tcp?: Address | true;
+  units: number;
+  seed?: bigint;
+  threads: number;
+  noiseTemperatureError: number;
+  json?: boolean;
+  exitWithParent?: boolean;
+}
+interface Service {
+  url: string;
+  /** Resolves with an error when the port died by itself. */
+  failed?: Promise<Error>;
+  close(): Promise<void>;
+}
+
+const examples = `
+Examples:
+  thermoloop twin --pty /tmp/thermoloop0       a serial device; needs socat (apt-get install socat)
+  thermoloop twin --tcp 7700                   a byte stream on 127.0.0.1:7700
+  thermoloop twin --tcp 0 --json               on a free port, which the line of JSON names
+  thermoloop twin --noise-temperature-error 0.1   a chip that is 10 % hotter than it is programmed to be
+
+Then, in another terminal:
+  thermoloop serve --device serial:///tmp/thermoloop0
+  thermoloop serve --device tcp://127.0.0.1:7700
+`;
+
+/** Registers the subcommand. */
+export function registerTwin(program: Command): void {
+  program
+    .command('twin')
+    .description(
+      'Run a simulated chip: the firmware and the integer kernel, bit for bit the same everywhere.',
+    )
+    .option('--pty <path>', 'serve a serial device under this name')
+    .option('--tcp [host:port]', 'serve a TCP port (default: 127.0.0.1:7700; port 0: a free one)', address)
+    .option('--units <n>', 'largest program, in units', integerUpTo(UNITS_MAX), UNITS_DEFAULT)
+    .option('--seed <n>', 'names the device, and draws the seeds of runs without one', seed)
+    .option('--threads <n>', 'kernel threads; the samples do not depend on it', integerUpTo(2), 1)
+    .option(
+      '--noise-temperature-error <ratio>',
+      'relative error of the actual noise temperature, -0.5 to 1: a planted miscalibration',
+      noiseTemperatureError,
+      0,
+    )
+    .option('--json', 'print the line of readiness as JSON')
+    .option('--exit-with-parent', 'end when the process that started this one ends')
+    .addHelpText('after', examples)
+    .action(twin);
+}
+
+async function twin(flags: Flags): Promise<void> {
+  if (flags.pty !== undefined && flags.tcp !== undefined) {
+    throw withRemedy('--pty and --tcp exclude each other', 'Start two twins, or choose one of them.');
+  }
+  // Before anything that takes time: a parent that is gone by then must not be missed.
+  const parentGone = flags.exitWithParent === true ? whenParentGone() : null;
+  const signalled = whenSignalled();
+  const simulated = await createTwin({
+    units: flags.units,
+    threads: flags.threads,
+    noiseTemperatureError_ratio: flags.noiseTemperatureError,
+    firmwareVersion: packageVersion(),
+    clock: systemClock,
+    ...(flags.seed !== undefined && { seed: flags.seed }),
+  });
+  let service: Service | null = null;
+  try {
+    service = await serve(simulated, flags);
+    announce(service.url, simulated.uid, flags);
+    const ends: Promise<Error | null>[] = [signalled];
+    if (parentGone !== null) ends.push(parentGone);
+    if (service.failed !== undefined) ends.push(service.failed);
+    const failure = await Promise.race(ends);
+    if (failure !== null) throw failure;
+  } finally {
+    const limit = setTimeout(() => process.exit(1), SHUTDOWN_LIMIT_MS);
+    await service?.close();
+    await simulated.close();
+    clearTimeout(limit);
+  }
+}
+
+async function serve(simulated: Twin, flags: Flags): Promise<Service> {
+  if (flags.pty !== undefined) {
+    const path = resolve(flags.pty);
+    const { failed, close } = await servePty(simulated.controller, path);
+    return { url: `serial://${path}`, failed, close };
+  }
+  const asked = flags.tcp === undefined || flags.tcp === true ? TCP_DEFAULT : flags.tcp;
+  const { host, port, close } = await serveTcp(simulated.controller, asked);
+  return { url: `tcp://${host.includes(':') ? `[${host}]` : host}:${port}`, close };
+}
+
+function announce(url: string, uid: string, { units, json }: Flags): void {
+  const facts = { ready: true, url, uid, units, pid: process.pid };
+  const line = json ? JSON.stringify(facts) : `twin ${uid} with ${units} units is ready at ${url}`;
+  process.stdout.write(`${line}\n`);
+}
+
+function whenSignalled(): Promise<null> {
+  return new Promise((resolveSignal) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.once(signal, () => resolveSignal(null));
+    }
+  });
+}
+
+/** By the channel to the parent where there is one, else by being handed to another one. */
+function whenParentGone(): Promise<null> {
+  const parent = process.ppid;
+  return new Promise((resolveGone) => {
+    process.once('disconnect', () => resolveGone(null));
+    const poll = setInterval(() => {
+      if (process.ppid === parent) return;
+      clearInterval(poll);
+      resolveGone(null);
+    }, PARENT_POLL_MS);
+    poll.unref();
+  });
+}
+
+function packageVersion(): string {
+  const root = new URL(import.meta.url.includes('/dist/') ? '../../../' : '../../', import.meta.url);
+  return (JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string }).version;
+}
+
+function address(text: string): Address {
+  const match = /^(?:(?<host>\[[^\]]+\]|[^:]+):)?(?<port>\d{1,5})$/.exec(text);
+  const port = Number(match?.groups?.['port']);
+  if (match === null || port > 65_535) {
+    throw new InvalidArgumentError('Expected PORT or HOST:PORT, such as 127.0.0.1:7700.');
+  }
+  const host = match.groups?.['host']?.replace(/^\[|\]$/g, '') ?? TCP_DEFAULT.host;
+  return { host, port };
+}
+
+function integerUpTo(most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= 1 && value <= most) return value;
+    throw new InvalidArgumentError(`Expected a whole number from 1 to ${most}.`);
+  };
+}
+
+function seed(text: string): bigint {
+  if (/^\d+$/.test(text) && BigInt(text) < 1n << 64n) return BigInt(text);
+  throw new InvalidArgumentError('Expected a whole number below 2^64.');
+}
+
+function noiseTemperatureError(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= -0.5 && value <= 1) return value;
+  throw new InvalidArgumentError('Expected a ratio from -0.5 to 1, such as 0.1 for 10 % too hot.');
+}
+
+function withRemedy(message: string, remedy: string): Error {
+  return Object.assign(new Error(message), { remedy });
+}

@@ -14,7 +14,7 @@ import { LinkError } from './session/link-error.ts';
 import { Priority } from './session/send-queue.ts';
 import { Session } from './session/session.ts';
 import { loadImage } from './transfers/image-load.ts';
-import { imageIdBytes, runSchedule, stopRun } from './transfers/run.ts';
+import { clearLeftovers, imageIdBytes, runSchedule, stopRun } from './transfers/run.ts';
 import type { LoadOptions, LoadOutcome, RunOptions, RunRequest, RunResult } from './transfers/types.ts';
 
 export interface ConnectOptions {
@@ -94,11 +94,14 @@ class SessionLink implements Link {
   /** Transfers take turns: each has the bulk lane or the sample stream to itself. */
   #busy: 'load' | 'run' | null = null;
   #stopWanted = false;
+  /** A run of an earlier session was on the device when this one began; it would block Activate. */
+  #hasLeftovers: boolean;
 
   constructor(session: Session, status: DeviceStatus) {
     const { hello } = session;
     this.#session = session;
     this.#run = status.run?.run ?? 0;
+    this.#hasLeftovers = status.run !== undefined;
     this.identity = {
       uid: Buffer.from(hello.deviceUid).toString('hex'),
       simulated: hello.simulated,
@@ -137,6 +140,8 @@ class SessionLink implements Link {
       programId: imageIdBytes(programId),
       expectActiveId: expectActiveId === undefined ? new Uint8Array(0) : imageIdBytes(expectActiveId),
     };
+    if (this.#hasLeftovers) await clearLeftovers(this.#session);
+    this.#hasLeftovers = false;
     await this.#session.command('Activate', { type: 'activate', value });
   }
 

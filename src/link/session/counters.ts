@@ -1,5 +1,7 @@
 // What a link counts (link-protocol section 14): one plain object, so that "cable or code" can be decided from numbers.
 
+import type { LinkCounters as DeviceLinkCounters } from '../messages/index.ts';
+
 /** Everything a link counted since it was opened; section 14. */
 export interface LinkCounters {
   rxFrames: number;
@@ -41,6 +43,8 @@ export interface LinkCounters {
   logLines: number;
   /** Log lines that the device says it dropped. */
   logLinesDropped: number;
+  /** The device's own counts, from its last heartbeat: the other end of the same cable. */
+  device: DeviceLinkCounters | null;
 }
 
 /** A fresh set of zeros. */
@@ -74,6 +78,7 @@ export function newLinkCounters(): LinkCounters {
     events: 0,
     logLines: 0,
     logLinesDropped: 0,
+    device: null,
   };
 }
 

@@ -299,6 +299,7 @@ export class Session {
   #onEvent(event: Event): void {
     this.counters.events += 1;
     this.#checkBoot(event.bootId);
+    if (event.body?.type === 'heartbeat') this.counters.device = event.body.value.link ?? null;
     for (const listener of this.#listeners) listener.onEvent?.(event);
     if (event.body?.type === 'sessionLost') {
       const by = event.body.value.byClientId.toString(16).padStart(8, '0');

@@ -19,7 +19,7 @@ export interface PtyService {
   /** Resolves with a reason when socat ended although nobody asked it to. */
   readonly failed: Promise<TwinPortError>;
   /** Ends socat, takes the link away, closes the TCP port. Idempotent. */
-  close(): Promise<void>;
+  close: () => Promise<void>;
 }
 
 /**

@@ -15,7 +15,7 @@ export interface TcpService {
   readonly host: string;
   readonly port: number;
   /** Closes every connection and the listener. Idempotent. */
-  close(): Promise<void>;
+  close: () => Promise<void>;
 }
 
 /** Serves a controller on host:port. Rejects with TwinPortError `address-in-use`, `permission-denied`, `listen-failed`. */

@@ -1,6 +1,7 @@
 // The command line: one file per subcommand, each registers itself here.
 import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
+import { registerDemo } from './demo.ts';
 import { registerServe } from './serve.ts';
 import { registerTrain } from './train.ts';
 import { registerTwin } from './twin.ts';
@@ -8,7 +9,7 @@ import { registerTwin } from './twin.ts';
 /** What a subcommand's file exports. */
 export type Register = (program: Command) => void;
 
-const commands: Register[] = [registerServe, registerTrain, registerTwin];
+const commands: Register[] = [registerDemo, registerServe, registerTrain, registerTwin];
 
 const here = import.meta.url;
 const root = new URL(here.includes('/dist/') ? '../../../' : '../../', here);

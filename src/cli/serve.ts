@@ -3,13 +3,14 @@ import closeWithGrace from 'close-with-grace';
 import type { Command } from 'commander';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { whenParentGone } from './process-end.ts';
 import { DEVICE_EXAMPLES, serveConfig, type SettingName } from './serve/config.ts';
 import { startServer } from './serve/server.ts';
 
 /** Running jobs are stopped on the chip and stored as failed within this time. */
 const SHUTDOWN_MS = 10_000;
 
-type Flags = Partial<Record<SettingName, string>> & { json?: boolean };
+type Flags = Partial<Record<SettingName, string>> & { json?: boolean; exitWithParent?: boolean };
 
 export function registerServe(program: Command): void {
   program
@@ -22,20 +23,28 @@ export function registerServe(program: Command): void {
     .option('--metrics-port <number>', 'for /metrics (9464), 0 takes a free one')
     .option('--data <folder>', 'where models, jobs and samples are kept (.thermoloop)')
     .option('--json', 'print the ready line as JSON')
+    .option('--exit-with-parent', 'end when the process that started this one ends')
     .addHelpText('after', `\n${DEVICE_EXAMPLES}\n`)
-    .action(async ({ json = false, ...flags }: Flags, command: Command) => {
-      await serve(flags, json, command.parent?.version() ?? '');
+    .action(async ({ json = false, exitWithParent = false, ...flags }: Flags, command: Command) => {
+      // Before anything that takes time: a parent that is gone by then must not be missed.
+      const parentGone = exitWithParent ? whenParentGone() : null;
+      const closing = await serve(flags, json, command.parent?.version() ?? '');
+      void parentGone?.then(() => closing.close());
     });
 }
 
-async function serve(flags: Flags, json: boolean, version: string): Promise<void> {
+async function serve(
+  flags: Partial<Record<SettingName, string>>,
+  json: boolean,
+  version: string,
+): Promise<{ close: () => void }> {
   const config = serveConfig({
     flags,
     environment: process.env,
     readFile: (path) => readFileSync(path, 'utf8'),
   });
   const service = await startServer(config, { version });
-  closeWithGrace({ delay: SHUTDOWN_MS, logger: false }, async ({ err, signal }) => {
+  const closing = closeWithGrace({ delay: SHUTDOWN_MS, logger: false }, async ({ err, signal }) => {
     if (err) service.log.fatal({ err }, 'the service met an error it did not expect and stops');
     else service.log.info({ signal }, 'the service stops');
     await service.close();
@@ -52,4 +61,5 @@ async function serve(flags: Flags, json: boolean, version: string): Promise<void
       ? `${JSON.stringify(ready)}\n`
       : `thermoloop serves ${config.device} at ${url} (docs: ${url}/docs, metrics: ${metricsUrl})\n`,
   );
+  return closing;
 }

@@ -5,11 +5,11 @@ import { resolve } from 'node:path';
 import { createTwin, servePty, serveTcp } from '../../firmware-sim/ports/index.ts';
 import type { Twin } from '../../firmware-sim/ports/index.ts';
 import { systemClock } from '../clock/clock.ts';
+import { whenParentGone, whenSignalled } from './process-end.ts';
 
 const UNITS_DEFAULT = 1296;
 const UNITS_MAX = 4096;
 const TCP_DEFAULT = { host: '127.0.0.1', port: 7700 };
-const PARENT_POLL_MS = 250;
 /** A second signal, or a clean-up that hangs, ends the process at once. */
 const SHUTDOWN_LIMIT_MS = 5000;
 
@@ -31,7 +31,7 @@ interface Service {
   url: string;
   /** Resolves with an error when the port died by itself. */
   failed?: Promise<Error>;
-  close(): Promise<void>;
+  close: () => Promise<void>;
 }
 
 const examples = `
@@ -117,28 +117,6 @@ function announce(url: string, uid: string, { units, json }: Flags): void {
   const facts = { ready: true, url, uid, units, pid: process.pid };
   const line = json ? JSON.stringify(facts) : `twin ${uid} with ${units} units is ready at ${url}`;
   process.stdout.write(`${line}\n`);
-}
-
-function whenSignalled(): Promise<null> {
-  return new Promise((resolveSignal) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.once(signal, () => resolveSignal(null));
-    }
-  });
-}
-
-/** By the channel to the parent where there is one, else by being handed to another one. */
-function whenParentGone(): Promise<null> {
-  const parent = process.ppid;
-  return new Promise((resolveGone) => {
-    process.once('disconnect', () => resolveGone(null));
-    const poll = setInterval(() => {
-      if (process.ppid === parent) return;
-      clearInterval(poll);
-      resolveGone(null);
-    }, PARENT_POLL_MS);
-    poll.unref();
-  });
 }
 
 function packageVersion(): string {

@@ -86,7 +86,10 @@ class Bridge {
         detached: true,
       },
     );
-    this.#child.stderr?.on('data', (bytes: Buffer) => (this.#words = `${this.#words}${bytes}`.slice(-500)));
+    this.#child.stderr?.on(
+      'data',
+      (bytes: Buffer) => (this.#words = (this.#words + bytes.toString()).slice(-500)),
+    );
     this.#exited = new Promise((resolve) => {
       this.#child.once('exit', () => resolve());
       this.#child.once('error', () => resolve());

@@ -105,12 +105,13 @@ async function twin(flags: Flags): Promise<void> {
 async function serve(simulated: Twin, flags: Flags): Promise<Service> {
   if (flags.pty !== undefined) {
     const path = resolve(flags.pty);
-    const { failed, close } = await servePty(simulated.controller, path);
-    return { url: `serial://${path}`, failed, close };
+    const pty = await servePty(simulated.controller, path);
+    return { url: `serial://${path}`, failed: pty.failed, close: () => pty.close() };
   }
   const asked = flags.tcp === undefined || flags.tcp === true ? TCP_DEFAULT : flags.tcp;
-  const { host, port, close } = await serveTcp(simulated.controller, asked);
-  return { url: `tcp://${host.includes(':') ? `[${host}]` : host}:${port}`, close };
+  const tcp = await serveTcp(simulated.controller, asked);
+  const host = tcp.host.includes(':') ? `[${tcp.host}]` : tcp.host;
+  return { url: `tcp://${host}:${tcp.port}`, close: () => tcp.close() };
 }
 
 function announce(url: string, uid: string, { units, json }: Flags): void {

@@ -10,7 +10,7 @@ import type { ServiceContext, ServiceOptions } from './context.ts';
 import { LiveHub } from './live/hub.ts';
 import { registerAudit } from './plugins/audit.ts';
 import { registerAuthentication } from './plugins/authentication.ts';
-import { onClientError, registerErrors } from './plugins/errors.ts';
+import { onClientError, registerErrors, sendProblem, toProblem } from './plugins/errors.ts';
 import { RequestsUnderWay } from './plugins/idempotency.ts';
 import { registerOpenApi } from './plugins/openapi.ts';
 import { ProblemError } from './problems/problem.ts';
@@ -45,6 +45,7 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   };
   const requestsPerMinute = options.rateLimitPerMinute ?? REQUESTS_PER_MINUTE;
   const app = newFastify(options);
+  app.removeContentTypeParser('text/plain');
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   registerErrors(app);
@@ -86,6 +87,7 @@ function newFastify({ logger, tls }: ServiceOptions): FastifyInstance {
       const given = request.headers['x-correlation-id'];
       return typeof given === 'string' && /^[\w.:-]{1,64}$/.test(given) ? given : randomUUID();
     },
+    frameworkErrors: (error, request, reply) => void sendProblem(toProblem(error, request), request, reply),
     clientErrorHandler: onClientError,
     routerOptions: { maxParamLength: 200 },
   });

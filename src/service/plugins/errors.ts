@@ -46,7 +46,12 @@ export function registerErrors(app: FastifyInstance): void {
   });
 }
 
-function sendProblem(problem: ProblemError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** Sends a problem; also what Fastify calls for URLs that it cannot read, before there are hooks. */
+export function sendProblem(
+  problem: ProblemError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
   request.problemCode = problem.code;
   const { status } = problemTable[problem.code];
   if (status >= 500)

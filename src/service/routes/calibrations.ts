@@ -27,6 +27,7 @@ import {
   decodeCursor,
   isKnown,
   pageFrom,
+  rowsFor,
   preferredWait_s,
   tagsOf,
   untilGone,
@@ -96,7 +97,7 @@ export function calibrationRoutes(context: RouteContext): FastifyPluginAsyncZod 
       async (request, reply) => {
         const { limit, cursor, device, kind, state } = request.query;
         const rows = await store.calibrations.list({
-          limit: limit + 1,
+          limit: rowsFor(limit),
           after: decodeCursor(cursor),
           device,
           kind,

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Identity, ServiceContext } from '../context.ts';
 import type { RequestsUnderWay } from '../plugins/idempotency.ts';
 import { ProblemError } from '../problems/problem.ts';
+import { PAGE_LIMIT_MAX } from '../schemas/common.ts';
 
 export type RouteContext = ServiceContext & { underWay: RequestsUnderWay };
 
@@ -48,10 +49,12 @@ export function decodeCursor(cursor: string | undefined): string | undefined {
   });
 }
 
-/**
- * A page of `rows`, which were asked for with one more than `limit`, so that the last page is known as the last.
- * Sets Link: rel="next".
- */
+/** How many rows to ask the store for: one more than `limit` tells whether there is another page. */
+export function rowsFor(limit: number): number {
+  return Math.min(limit + 1, PAGE_LIMIT_MAX);
+}
+
+/** A page of `rows`, which were asked for with rowsFor(limit). Sets Link: rel="next". */
 export function pageFrom<Row, View>(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -61,7 +64,7 @@ export function pageFrom<Row, View>(
 ): { items: View[]; nextCursor: string | null } {
   const page = rows.slice(0, limit);
   const last = page.at(-1);
-  const nextCursor = rows.length > limit && last !== undefined ? encodeCursor(of.id(last)) : null;
+  const nextCursor = rows.length === rowsFor(limit) && last !== undefined ? encodeCursor(of.id(last)) : null;
   if (nextCursor !== null) {
     const [path, query = ''] = request.url.split('?');
     const next = new URLSearchParams(query);

@@ -23,6 +23,7 @@ import {
   isKnown,
   maySee,
   pageFrom,
+  rowsFor,
   preferredWait_s,
   tagsOf,
   untilGone,
@@ -108,7 +109,7 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const identity = caller(request);
         const [name, ...value] = label?.split('=') ?? [];
         const rows = await store.jobs.list({
-          limit: limit + 1,
+          limit: rowsFor(limit),
           after: decodeCursor(cursor),
           state,
           device,

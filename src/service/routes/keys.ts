@@ -16,7 +16,7 @@ import {
   problemContent,
 } from '../schemas/common.ts';
 import { deviceScope, key, keyRequest, keyView, newKey } from '../schemas/keys.ts';
-import { decodeCursor, pageFrom, type RouteContext } from './common.ts';
+import { decodeCursor, pageFrom, rowsFor, type RouteContext } from './common.ts';
 
 /** @param onRevoked called with the id of a key that must lose its open sockets */
 export function keyRoutes(context: RouteContext, onRevoked: (keyId: string) => void): FastifyPluginAsyncZod {
@@ -80,7 +80,7 @@ export function keyRoutes(context: RouteContext, onRevoked: (keyId: string) => v
       },
       async (request, reply) => {
         const { limit, cursor } = request.query;
-        const rows = await store.keys.list({ limit: limit + 1, after: decodeCursor(cursor) });
+        const rows = await store.keys.list({ limit: rowsFor(limit), after: decodeCursor(cursor) });
         return pageFrom(request, reply, rows, limit, { id: (row) => row.id, view: keyView });
       },
     );

@@ -12,7 +12,7 @@ import { sendBytes, chooseFormat } from './downloads.ts';
 import { ProblemError } from '../problems/problem.ts';
 import { creatingHeaders, guardProblems, pageOf, pageQuery, problemContent } from '../schemas/common.ts';
 import { model, modelUpload, modelView } from '../schemas/models.ts';
-import { decodeCursor, maySee, pageFrom, type RouteContext } from './common.ts';
+import { decodeCursor, maySee, pageFrom, rowsFor, type RouteContext } from './common.ts';
 
 /** JSON of 1,296 units takes about 34 MB, .npz of 2,048 units 34 MB. */
 export const MODEL_BODY_BYTES_MAX = 48 * 2 ** 20;
@@ -91,10 +91,10 @@ export function modelRoutes(context: RouteContext): FastifyPluginAsyncZod {
       },
       async (request, reply) => {
         const { limit, cursor } = request.query;
-        const rows = await store.models.list({ limit: limit + 1, after: decodeCursor(cursor) });
+        const rows = await store.models.list({ limit: rowsFor(limit), after: decodeCursor(cursor) });
         const identity = caller(request);
         return pageFrom(request, reply, rows, limit, {
-          id: (row) => row.digest,
+          id: (row) => row.id,
           view: modelView,
           visible: (row) => maySee(identity, row, 'model:read:all'),
         });

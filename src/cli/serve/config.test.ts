@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError, serveConfig, type Sources } from './config.ts';
+
+const DEVICE = 'tcp://127.0.0.1:7700';
+function config(flags: Sources['flags'], environment: Sources['environment'] = {}, file = '{}') {
+  return serveConfig({ flags, environment, readFile: () => file });
+}
+function refusal(...sources: Parameters<typeof config>): ConfigError {
+  try {
+    config(...sources);
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+  throw new Error('it was accepted');
+}
+
+describe('the configuration of serve', () => {
+  it('takes the flag before the variable before the file before the default', () => {
+    const file = JSON.stringify({
+      device: 'tcp://file:1',
+      deviceId: 'from-file',
+      host: '127.0.0.3',
+      port: 81,
+    });
+    const environment = {
+      THERMOLOOP_CONFIG: 'x.json',
+      THERMOLOOP_DEVICE: 'tcp://variable:1',
+      THERMOLOOP_DEVICE_ID: 'from-variable',
+      THERMOLOOP_HOST: '',
+    };
+    expect(config({ device: DEVICE }, environment, file)).toMatchObject({
+      device: DEVICE,
+      deviceId: 'from-variable',
+      host: '127.0.0.3',
+      port: 81,
+      metricsPort: 9464,
+      metricsHost: '127.0.0.1',
+      expectBackend: null,
+    });
+  });
+
+  it('has no default device: an unset one is an error that shows how', () => {
+    const { code, remedy, exitCode } = refusal({}, { THERMOLOOP_DEVICE: '' });
+    expect([code, exitCode]).toEqual(['no-device', 2]);
+    for (const example of ['serial:///dev/serial/by-id/', 'tcp://127.0.0.1:7700', 'THERMOLOOP_DEVICE'])
+      expect(remedy).toContain(example);
+  });
+
+  it.each([
+    'twin:?units=64',
+    'replay:./x.mcap',
+    'chaos+tcp://127.0.0.1:1',
+    'http://x',
+    '127.0.0.1:7700',
+    'tcp://x',
+  ])('refuses the device %s with examples', (device) => {
+    const { code, remedy } = refusal({ device });
+    expect(code).toBe('bad-device');
+    expect(remedy).toContain('serial:///dev/');
+  });
+
+  it('says of addresses of later versions that they are not built yet', () => {
+    expect(refusal({ device: 'twin:?units=64' }).message).toContain('do not work in this version');
+  });
+
+  it.each([
+    [{ port: '70000' }, {}],
+    [{ port: 'http' }, {}],
+    [{ metricsPort: '-1' }, {}],
+    [{ deviceId: 'chip 0' }, {}],
+    [{}, { THERMOLOOP_EXPECT_BACKEND: 'replay' }],
+    [{}, { THERMOLOOP_RATE_LIMIT: '0' }],
+    [{}, { THERMOLOOP_LOG_LEVEL: 'loud' }],
+    [{}, { THERMOLOOP_TLS_CERT: 'cert.pem' }],
+  ])('refuses %j %j with a remedy', (flags, environment) => {
+    const { code, remedy } = refusal({ device: DEVICE, ...flags }, environment);
+    expect(code).toBe('bad-setting');
+    expect(remedy.length).toBeGreaterThan(10);
+  });
+
+  it('does not speak plain text beyond loopback unless told', () => {
+    for (const host of ['0.0.0.0', '::', '192.168.1.7', 'lab.example'])
+      expect(refusal({ device: DEVICE, host }).code).toBe('plaintext-refused');
+    for (const host of ['localhost', '127.0.0.1', '127.8.8.8', '::1'])
+      expect(config({ device: DEVICE, host }).host).toBe(host);
+    const plain = { THERMOLOOP_ALLOW_PLAINTEXT: '1' };
+    expect(config({ device: DEVICE, host: '0.0.0.0' }, plain).host).toBe('0.0.0.0');
+    const tls = { THERMOLOOP_TLS_CERT: 'c', THERMOLOOP_TLS_KEY: 'k' };
+    expect(config({ device: DEVICE, host: '0.0.0.0' }, tls)).toMatchObject({ tlsCert: 'c', tlsKey: 'k' });
+  });
+
+  it.each(['{', '[]', '{"devise": "x"}', '{"device": {}}'])('refuses the file %s', (file) => {
+    expect(refusal({ device: DEVICE }, { THERMOLOOP_CONFIG: 'x.json' }, file).code).toBe('bad-config-file');
+  });
+});

@@ -1,0 +1,179 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestService, type TestService } from '../../../test/support/test-service.ts';
+import { ensureBootstrapKey } from './bootstrap.ts';
+import { mintKey, parseAuthorization, secretMatches } from './keys.ts';
+import { accessOf, roles, routeAccess, scopes, type Role, type Scope } from './matrix.ts';
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startTestService();
+});
+afterAll(() => service.close());
+
+const code = (response: { json(): unknown }): unknown => (response.json() as { code?: string }).code;
+const guarded = Object.entries(routeAccess).filter(([, access]) => access !== 'public');
+const open = Object.entries(routeAccess).filter(([, access]) => access === 'public');
+const addressOf = (route: string): [string, string] => {
+  const [method, path] = route.split(' ');
+  return [method, path.replace(/:\w+/, 'link-lost').replace('/docs/*', '/docs/json')];
+};
+
+describe('the matrix', () => {
+  // A route that the matrix lacks cannot be registered at all (plugins/authentication.ts): the service would not start.
+  it('lists only routes that exist', () => {
+    for (const route of Object.keys(routeAccess)) {
+      const [method, url] = route.replace('/docs/*', '/docs/static/*').split(' ');
+      expect([route, service.app.hasRoute({ method: method, url })]).toEqual([route, true]);
+    }
+    expect(accessOf('GET', '/v1/not-there')).toBeUndefined();
+  });
+
+  it('gives roles only scopes that exist, and every scope to somebody', () => {
+    const granted = new Set(Object.values(roles).flat());
+    for (const scope of granted) expect(scopes).toContain(scope);
+    for (const scope of scopes) expect([scope, granted.has(scope)]).toEqual([scope, true]);
+  });
+
+  it.each(open)('%s needs no key', async (route) => {
+    const response = await service.call(...addressOf(route));
+    expect([200, 302, 503]).toContain(response.statusCode);
+  });
+
+  it.each(guarded)('%s needs a key', async (route) => {
+    const response = await service.call(...addressOf(route));
+    expect([response.statusCode, code(response)]).toEqual([401, 'unauthenticated']);
+    expect(response.headers['www-authenticate']).toMatch(/^Bearer/);
+  });
+
+  const cases = guarded.flatMap(([route, access]) =>
+    (Object.keys(roles) as Role[]).map((role) => ({
+      route,
+      role,
+      allowed: (access as readonly Scope[]).some((scope) => roles[role].includes(scope)),
+    })),
+  );
+  it.each(cases)('$route as $role: allowed $allowed', async ({ route, role, allowed }) => {
+    // The bodies are missing: whoever gets past the guard is told so, or that there is no such thing.
+    const response = await service.call(...addressOf(route), { role });
+    if (allowed) expect([401, 403, 500]).not.toContain(response.statusCode);
+    else {
+      expect(response.statusCode).toBe(403);
+      expect(response.json()).toMatchObject({
+        code: 'forbidden',
+        requiredScope: expect.any(String) as string,
+      });
+    }
+  });
+});
+
+describe('keys', () => {
+  it('are compared as a whole', () => {
+    const { token, secretSha256 } = mintKey('01ABC', (n) => new Uint8Array(n).fill(7));
+    const given = parseAuthorization(`Bearer ${token}`);
+    expect(given?.id).toBe('01ABC');
+    expect(secretMatches(given?.secret ?? '', secretSha256)).toBe(true);
+    expect(secretMatches(`${given?.secret.slice(0, -1)}A`, secretSha256)).toBe(false);
+    expect(secretMatches('', secretSha256)).toBe(false);
+  });
+
+  it.each([
+    '',
+    'Bearer',
+    'Bearer x',
+    'Basic dGxrOg==',
+    'Bearer tlk_1_short',
+    'Bearer tlk__',
+    `Bearer tlk_${'a'.repeat(900)}`,
+  ])('refuses the header "%s"', async (authorization) => {
+    const response = await service.call('GET', '/v1/about', { headers: { authorization } });
+    expect([response.statusCode, code(response)]).toEqual([401, 'unauthenticated']);
+  });
+
+  it('refuses another secret, an expired key and a revoked one', async () => {
+    const { id, headers } = await service.addKey('viewer');
+    const flipped = { authorization: `${headers.authorization.slice(0, -2)}zz` };
+    expect((await service.call('GET', '/v1/about', { headers: flipped })).statusCode).toBe(401);
+    const old = await service.addKey('viewer', [], Date.now() - 1);
+    expect((await service.call('GET', '/v1/about', { headers: old.headers })).statusCode).toBe(401);
+    expect((await service.call('GET', '/v1/about', { headers })).statusCode).toBe(200);
+    const revoked = await service.call('DELETE', `/v1/keys/${id}`, { role: 'admin' });
+    expect([revoked.statusCode, revoked.body]).toEqual([204, '']);
+    expect((await service.call('GET', '/v1/about', { headers })).statusCode).toBe(401);
+  });
+
+  it('are made with the scopes of their role or fewer, and the secret is stored nowhere', async () => {
+    const body = { name: 'lab', role: 'researcher', scopes: ['device:read'], devices: ['chip-0'] };
+    const made = await service.call('POST', '/v1/keys', { role: 'admin', body });
+    expect(made.statusCode).toBe(201);
+    const { id, key, ...rest } = made.json<{ id: string; key: string }>();
+    expect(rest).toMatchObject({ role: 'researcher', scopes: ['device:read'], devices: ['chip-0'] });
+    expect(made.headers['location']).toBe(`/v1/keys/${id}`);
+    const headers = { authorization: `Bearer ${key}` };
+    expect((await service.call('GET', '/v1/about', { headers })).statusCode).toBe(200);
+    expect((await service.call('GET', '/v1/jobs', { headers })).statusCode).toBe(403);
+    const shown = await service.call('GET', `/v1/keys/${id}`, { role: 'admin' });
+    expect(shown.json()).not.toHaveProperty('key');
+    expect(JSON.stringify(await service.store.keys.find(id))).not.toContain(key.split('_')[2]);
+    const listed = await service.call('GET', '/v1/keys?limit=500', { role: 'admin' });
+    expect(listed.json<{ items: { id: string }[] }>().items.map((k) => k.id)).toContain(id);
+  });
+
+  it.each([
+    [{ name: 'x', role: 'bootstrap' }, '/role'],
+    [{ name: 'x', role: 'viewer', scopes: ['keys:admin'] }, '/scopes/0'],
+    [{ name: '', role: 'viewer' }, '/name'],
+    [{ name: 'x', role: 'viewer', expiresAt: 'tomorrow' }, '/expiresAt'],
+    [{ name: 'x', role: 'viewer', extra: 1 }, '/extra'],
+  ])('refuses %j', async (body, pointer) => {
+    const response = await service.call('POST', '/v1/keys', { role: 'admin', body });
+    expect(response.statusCode).toBe(422);
+    expect(response.json()).toMatchObject({ code: 'validation-failed', errors: [{ pointer }] });
+  });
+
+  it('does not repeat a secret in a replayed answer', async () => {
+    const headers = { ...service.as.admin, 'idempotency-key': 'make-one' };
+    const body = { name: 'once', role: 'viewer' };
+    const first = await service.call('POST', '/v1/keys', { headers, body });
+    const again = await service.call('POST', '/v1/keys', { headers, body });
+    expect(again.headers['idempotency-replayed']).toBe('true');
+    expect(again.json()).toEqual({ ...first.json<object>(), key: null });
+  });
+});
+
+describe('the bootstrap key', () => {
+  it('appears while no key can make keys, makes one, and is spent', async () => {
+    const fresh = await startTestService();
+    try {
+      for (const key of await fresh.store.keys.list()) await fresh.store.keys.revoke(key.id);
+      const first = await ensureBootstrapKey(fresh.store, Date.now(), randomBytes);
+      const second = await ensureBootstrapKey(fresh.store, Date.now(), randomBytes);
+      const use = (token: string | null, method: string, url: string, body?: object) =>
+        fresh.call(method, url, { headers: { authorization: `Bearer ${token}` }, body });
+      expect((await use(first, 'POST', '/v1/keys', { name: 'a', role: 'admin' })).statusCode).toBe(401);
+      expect((await use(second, 'GET', '/v1/devices')).statusCode).toBe(403);
+      expect((await use(second, 'POST', '/v1/keys', { name: 'a', role: 'admin' })).statusCode).toBe(201);
+      expect((await use(second, 'POST', '/v1/keys', { name: 'b', role: 'admin' })).statusCode).toBe(401);
+      expect(await ensureBootstrapKey(fresh.store, Date.now(), randomBytes)).toBeNull();
+    } finally {
+      await fresh.close();
+    }
+  });
+});
+
+describe('rate limit', () => {
+  it('counts each key by itself and says when to come back', async () => {
+    const limited = await startTestService({ rateLimitPerMinute: 3 });
+    try {
+      for (let k = 0; k < 3; k++)
+        expect((await limited.call('GET', '/v1/about', { role: 'viewer' })).statusCode).toBe(200);
+      const refused = await limited.call('GET', '/v1/about', { role: 'viewer' });
+      expect([refused.statusCode, code(refused)]).toEqual([429, 'rate-limited']);
+      expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+      expect((await limited.call('GET', '/v1/about', { role: 'admin' })).statusCode).toBe(200);
+      for (let k = 0; k < 5; k++) expect((await limited.call('GET', '/healthz')).statusCode).toBe(200);
+    } finally {
+      await limited.close();
+    }
+  });
+});

@@ -1,0 +1,139 @@
+// For tests: the real service over the real store and runner in a new folder, with a fake device, and a key of every role.
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../../src/clock/clock.ts';
+import { FakeDevice } from '../fakes/relax-device.ts';
+import { createJobRunner, type CalibrationProcedure, type JobRunner } from '../../src/jobs/index.ts';
+import { openStore, type Store } from '../../src/store/index.ts';
+import { createService } from '../../src/service/app.ts';
+import { mintKey } from '../../src/service/auth/keys.ts';
+import { roles, type Role } from '../../src/service/auth/matrix.ts';
+import type { ServiceDevice, ServiceOptions } from '../../src/service/context.ts';
+
+/** A fake device with what the API shows beside what the runner uses. */
+export class ApiDevice extends FakeDevice implements ServiceDevice {
+  readonly url = 'tcp://127.0.0.1:7700';
+  revision = 0;
+  identity: ServiceDevice['identity'] = {
+    uid: 'cafe',
+    firmware: '0.1',
+    firmwareGit: '00ff',
+    schemaHash: '1cc9d8e7',
+    bootId: '1',
+  };
+  override become(state: ServiceDevice['state']): void {
+    this.revision += 1;
+    super.become(state);
+  }
+}
+
+/** Answers at once with fixed values. */
+const noiseTemperature: CalibrationProcedure<ApiDevice> = async (_device, _options, control) => {
+  control.onProgress({ done: 1, total: 1 });
+  return {
+    values: { noiseTemperature_ratio: 1.01 },
+    stderr: { noiseTemperature_ratio: 0.002 },
+    device: { uid: 'cafe', backend: 'twin', bootId: '1', firmware: '0.1', schemaHash: '1cc9d8e7' },
+  };
+};
+
+type App = Awaited<ReturnType<typeof createService>>;
+type Response = Awaited<ReturnType<App['inject']>>;
+
+export interface TestService {
+  app: App;
+  store: Store;
+  runner: JobRunner;
+  device: ApiDevice;
+  /** Authorization headers by role. */
+  as: Record<Role, { authorization: string }>;
+  /** A new key; returns its headers and id. */
+  addKey(
+    role: Role,
+    extraScopes?: string[],
+    expiresAt_ms?: number,
+  ): Promise<{ id: string; headers: { authorization: string } }>;
+  /** Injects a request of a role, JSON bodies as objects. */
+  call(method: string, url: string, options?: CallOptions): Promise<Response>;
+  /** Uploads a pair model; returns its digest. */
+  uploadPair(coupling?: number): Promise<string>;
+  close(): Promise<void>;
+}
+
+export interface CallOptions {
+  role?: Role;
+  /** Instead of a role. */
+  headers?: Record<string, string>;
+  body?: object | string;
+}
+
+export async function startTestService(options: Partial<ServiceOptions> = {}): Promise<TestService> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'thermoloop-service-'));
+  const clock = systemClock;
+  const store = await openStore({ dataDir, clock });
+  const device = new ApiDevice('chip-0');
+  const devices = new Map([[device.id, device]]);
+  const procedures = { 'noise-temperature': noiseTemperature };
+  const runner = createJobRunner({ store, devices, clock, procedures });
+  const app = await createService({
+    store,
+    runner,
+    devices,
+    clock,
+    randomBytes,
+    version: '0.0.0-test',
+    ...options,
+  });
+  await runner.start();
+  await app.ready();
+
+  const addKey: TestService['addKey'] = async (role, extraScopes = [], expiresAt_ms) => {
+    const id = store.newId();
+    const { token, secretSha256 } = mintKey(id, randomBytes);
+    const scopes = [...roles[role], ...extraScopes];
+    await store.keys.add({ id, name: role, role, scopes, secretSha256, expiresAt_ms: expiresAt_ms ?? null });
+    return { id, headers: { authorization: `Bearer ${token}` } };
+  };
+  const as = {} as TestService['as'];
+  for (const role of Object.keys(roles) as Role[]) as[role] = (await addKey(role)).headers;
+
+  const call: TestService['call'] = (method, url, { role, headers = {}, body } = {}) =>
+    app.inject({
+      method: method as 'GET',
+      url,
+      headers: { ...(role !== undefined && as[role]), ...headers },
+      payload: body,
+    });
+  return {
+    app,
+    store,
+    runner,
+    device,
+    as,
+    addKey,
+    call,
+    async uploadPair(coupling = 0.25) {
+      const body = {
+        couplings: [
+          [0, coupling],
+          [coupling, 0],
+        ],
+      };
+      const response = await call('POST', '/v1/models', { role: 'researcher', body });
+      return response.json<{ digest: string }>().digest;
+    },
+    async close() {
+      await app.close();
+      await runner.close();
+      await store.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A job body for a device of the test service. */
+export function jobBody(model: string, change: object = {}): object {
+  return { model, device: { id: 'chip-0' }, relax: { duration_s: 2.5e-6 }, samples: { count: 3 }, ...change };
+}

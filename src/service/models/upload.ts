@@ -23,7 +23,7 @@ export interface WorkerRefusal {
 let lastInLine: Promise<unknown> = Promise.resolve();
 
 /**
- * @param bytes the body; its buffer may be handed to the worker and is not usable afterwards
+ * @param bytes the body; a worker gets a copy
  * @throws {PhysicsError} @throws {ParseError}
  */
 export async function prepareUpload(bytes: Uint8Array, format: ModelFormat): Promise<PreparedModel> {

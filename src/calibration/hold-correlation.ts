@@ -1,6 +1,6 @@
 // Second opinion on the thermometer's error bar: the correlation of x^2 between the reads of one hold, pooled over holds
 // and units, with the self-consistent window and the trust rule of docs/physics.md (statistics).
-import type { HoldData } from './hold-estimator.ts';
+import type { HoldData } from './hold-data.ts';
 
 export interface ReadCorrelation {
   /** 1 + 2 sum rho(l) in units of the spacing of the reads; 1: independent reads. */

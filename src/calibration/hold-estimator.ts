@@ -9,21 +9,8 @@ import {
 } from '../physics/index.ts';
 import { correlationOfReads, type ReadCorrelation } from './hold-correlation.ts';
 import { CalibrationError } from './errors.ts';
+import type { HoldData } from './hold-data.ts';
 import { chiSquareSurvival, normalQuantile } from './tails.ts';
-
-/** What the readout gave, and what the units were programmed to. */
-export interface HoldData {
-  /** [holds][reads][units] */
-  codes: Int16Array;
-  holds: number;
-  reads: number;
-  units: number;
-  /** x per code. */
-  stateScale: number;
-  /** Dequantised, E0. */
-  j2: Float64Array;
-  j4: Float64Array;
-}
 
 /**
  * `ok`; `deviates` from the common value beyond the family-wise bound; `offset`: its mean is not 0, so its <x^2> is no

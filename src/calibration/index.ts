@@ -10,7 +10,8 @@ export const calibrationProcedures = {
 export { CalibrationError, calibrationErrorCodes } from './errors.ts';
 export type { CalibrationErrorCode } from './errors.ts';
 export { estimateHold } from './hold-estimator.ts';
-export type { FlaggedUnit, HoldData, HoldEstimate, UnitQuality } from './hold-estimator.ts';
+export type { HoldData } from './hold-data.ts';
+export type { FlaggedUnit, HoldEstimate, UnitQuality } from './hold-estimator.ts';
 export { noiseTemperature } from './noise-temperature.ts';
 export type { NoiseTemperatureOptions } from './noise-temperature.ts';
 export type {

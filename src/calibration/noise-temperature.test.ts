@@ -90,6 +90,8 @@ describe('calibration noise-temperature', () => {
     const coarse = bench(1, twinCapabilities({ unitsMax: 4, stepDefault_s: 1e-8, stepMin_s: 1e-9 }));
     await run(coarse, { holds: 20 });
     expect(coarse.requests[0].step_s).toBe(2e-9);
+    await run(coarse, { holds: 20, step_timeUnits: 0.0025 });
+    expect(coarse.requests[1].step_s).toBe(2e-9);
   });
 
   it.each([

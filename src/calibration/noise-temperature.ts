@@ -17,7 +17,8 @@ export interface NoiseTemperatureOptions {
   /** Time over which each hold is read. */
   record: number;
   readEvery: number;
-  /** At most 0.0025: the step raises kT (by 0.12 % at 0.001), and is not corrected for. Default the device's own. */
+  /** At most 0.0025: the step raises kT (by 0.12 % at 0.001), and is not corrected for. Whole nanoseconds of the device
+   * clock, rounded down; default the device's own. */
   step?: number;
   /** Twins only. */
   seed?: bigint;
@@ -120,11 +121,11 @@ function holdRequest(
   });
 }
 
+/** Whole nanoseconds at or below what was asked for: rounding up could pass the limit. */
 function stepOf(step: number | undefined, capabilities: DeviceCapabilities): number {
   const { stepDefault_s, timeUnit_s } = capabilities;
-  if (step !== undefined) return Math.round(step * timeUnit_s * 1e9) / 1e9;
-  const limit_s = Math.floor(STEP_MAX * timeUnit_s * 1e9 + 1e-6) / 1e9;
-  return Math.min(stepDefault_s, limit_s);
+  const floor_s = (timeUnits: number): number => Math.floor(timeUnits * timeUnit_s * 1e9 + 1e-6) / 1e9;
+  return step === undefined ? Math.min(stepDefault_s, floor_s(STEP_MAX)) : floor_s(step);
 }
 
 interface ParsedOptions {

@@ -1,6 +1,6 @@
 // The life of a connection as a pure state machine: (state, input) -> state and actions. The shell in device.ts opens
 // ports and starts timers; this file decides when and why.
-import type { DeviceReason } from './types.ts';
+import type { DeviceReason } from './errors.ts';
 
 /** Back-off while a device is away (link-protocol section 10). */
 export const BACKOFF_FIRST_MS = 250;

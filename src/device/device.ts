@@ -1,17 +1,11 @@
 // One chip as the service sees it: keeps a link to it for as long as the process lives, says honestly what answers, and
 // runs one operation at a time. It never substitutes anything for a device that is away.
 import { sleep, type Timer } from '../clock/clock.ts';
-import { DeviceState, LinkError, connect, type Link } from '../link/index.ts';
-import { TransportError } from '../transports/port.ts';
+import { DeviceState, connect, type Link, type LinkError } from '../link/index.ts';
 import { capabilitiesOf, identityOf } from './capabilities.ts';
-import {
-  notStarted,
-  transition,
-  type ConnectionInput,
-  type ConnectionState,
-  type Failure,
-} from './connection.ts';
-import { DeviceError, notReady, toDeviceError } from './errors.ts';
+import { failureOf } from './connect-failure.ts';
+import { notStarted, transition, type ConnectionInput, type ConnectionState } from './connection.ts';
+import { DeviceError, notReady, toDeviceError, type DeviceReason } from './errors.ts';
 import { runOperation } from './operation.ts';
 import { planHold, planRelax, type RunPlan } from './schedule.ts';
 import type {
@@ -20,7 +14,6 @@ import type {
   DeviceCounters,
   DeviceIdentity,
   DeviceOptions,
-  DeviceReason,
   DeviceStateName,
   HoldRequest,
   OperationOptions,
@@ -384,27 +377,4 @@ export class Device {
   #log(level: 'info' | 'warn' | 'error', message: string, fields: object): void {
     this.#options.onLog?.(level, message, { device: this.id, backend: this.backend, ...fields });
   }
-}
-
-const REFUSALS: readonly string[] = [
-  'wrong-backend',
-  'not-a-device',
-  'wrong-device',
-  'unsupported-version',
-  'schema-mismatch',
-  'fence-stale',
-  'refused',
-  'bad-url',
-  'unsupported-scheme',
-];
-
-/** Why an attempt failed or a session ended, with the most telling remedy of the chain. */
-function failureOf(error: unknown): Failure {
-  const cause = error instanceof LinkError && error.cause instanceof TransportError ? error.cause : error;
-  if (cause instanceof LinkError || cause instanceof TransportError || cause instanceof DeviceError) {
-    const refused = REFUSALS.includes(cause.code);
-    return { code: cause.code, message: cause.message, remedy: cause.remedy, refused };
-  }
-  const message = error instanceof Error ? error.message : String(error);
-  return { code: 'internal', message, remedy: 'Report this with the log of the service.', refused: false };
 }

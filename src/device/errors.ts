@@ -1,7 +1,13 @@
 // The one error class of the device floor, and how errors from the floors below become it.
 import { LinkError, type LinkErrorCode } from '../link/index.ts';
 import { PhysicsError, describeAllowed, type Allowed } from '../physics/index.ts';
-import type { DeviceReason } from './types.ts';
+
+/** Why a device is not ready. `code` is one of the link's or transport's codes, or `wrong-backend`, `not-started`, `closed`. */
+export interface DeviceReason {
+  code: string;
+  message: string;
+  remedy: string;
+}
 
 /** What became of the operation; `unknown`: the device may have run it. */
 export type DeviceOutcome = 'applied' | 'not_applied' | 'unknown';

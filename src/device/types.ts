@@ -12,13 +12,6 @@ export type ExpectedBackend = DeviceBackend | 'replay';
 
 export type DeviceStateName = 'connecting' | 'ready' | 'running' | 'offline' | 'refused' | 'closed';
 
-/** Why a device is not ready. `code` is one of the link's or transport's codes, or `wrong-backend`, `not-started`, `closed`. */
-export interface DeviceReason {
-  code: string;
-  message: string;
-  remedy: string;
-}
-
 export interface DeviceOptions {
   id: string;
   url: string;

@@ -163,4 +163,21 @@ describe('calibration noise-temperature on the twin', () => {
     expect(Math.abs(ratio - (1 + noiseTemperatureError_ratio))).toBeLessThan(3 * error + 0.0024);
     expect(values).toMatchObject({ crossCheck: { trusted: true }, flagged: [] });
   });
+
+  it.each([
+    [-0.1, 31],
+    [-0.1, 32],
+    [0.1, 33],
+    [0.1, 34],
+  ])('recovers %f of 784 units within 1 percent from 200 holds (seed %i)', async (planted_ratio, seed) => {
+    const twin = await startTwin({ units: 784, noiseTemperatureError_ratio: planted_ratio });
+    const { values, stderr } = await calibrationProcedures['noise-temperature'](
+      await readyDevice(twin),
+      { seed, holds: 200, step_timeUnits: 0.002 },
+      { onProgress: () => undefined, signal: new AbortController().signal },
+    );
+    const ratio = values['noiseTemperature_ratio'] as number;
+    expect(Math.abs(ratio / (1 + planted_ratio) - 1)).toBeLessThan(0.01);
+    expect(stderr['noiseTemperature_ratio']).toBeLessThan(0.002);
+  });
 });

@@ -1,0 +1,136 @@
+// `thermoloop twin` as a process: its line of readiness, how it ends, and what it refuses.
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { lstat, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+
+const MAIN = new URL('main.ts', import.meta.url).pathname;
+interface Ready {
+  ready: boolean;
+  url: string;
+  uid: string;
+  units: number;
+  pid: number;
+}
+
+let folder: string;
+const children: ChildProcess[] = [];
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'thermoloop-twin-'));
+});
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+function start(...flags: string[]): ChildProcess {
+  const child = spawn(process.execPath, [MAIN, 'twin', '--units', '8', ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.push(child);
+  return child;
+}
+
+async function firstLine(child: ChildProcess): Promise<string> {
+  if (child.stdout === null) throw new Error('no output');
+  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+  return line;
+}
+const ready = async (child: ChildProcess): Promise<Ready> => JSON.parse(await firstLine(child)) as Ready;
+
+async function ended(child: ChildProcess): Promise<{ code: number | null; words: string }> {
+  let words = '';
+  child.stderr?.on('data', (bytes: Buffer) => (words += bytes.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, words };
+}
+
+/** Processes whose command line names `text`. */
+async function processesNaming(text: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of await readdir('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    if (line.includes(text)) found.push(line);
+  }
+  return found;
+}
+
+describe('thermoloop twin', () => {
+  it('says where it listens, and ends in order on SIGTERM', async () => {
+    const child = start('--tcp', '0', '--json', '--seed', '3');
+    const facts = await ready(child);
+    expect(facts).toMatchObject({ ready: true, units: 8, pid: child.pid });
+    const { hostname, port } = new URL(facts.url);
+    const socket = connect(Number(port), hostname);
+    await once(socket, 'connect');
+    const end = ended(child);
+    child.kill('SIGTERM');
+    expect(await end).toEqual({ code: 0, words: '' });
+    socket.destroy();
+  });
+
+  it('is the same device for the same seed, another one without', async () => {
+    const uids = await Promise.all(
+      [['--seed', '3'], ['--seed', '3'], [], []].map(
+        async (seed) => (await ready(start('--tcp', '0', '--json', ...seed))).uid,
+      ),
+    );
+    expect(uids[0]).toBe(uids[1]);
+    expect(new Set(uids).size).toBe(3);
+  });
+
+  it('serves a serial device, and leaves neither link nor socat', async () => {
+    const path = join(folder, 'tty');
+    const child = start('--pty', path);
+    expect(await firstLine(child)).toContain(`ready at serial://${path}`);
+    expect((await lstat(path)).isSymbolicLink()).toBe(true);
+    expect(await processesNaming(`link=${path}`)).toHaveLength(1);
+    const end = ended(child);
+    child.kill('SIGINT');
+    expect((await end).code).toBe(0);
+    await expect(lstat(path)).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(await processesNaming(`link=${path}`)).toEqual([]);
+  });
+
+  it('ends with its parent when asked to', async () => {
+    const script = `
+      const { spawn } = require('node:child_process');
+      const flags = ['twin', '--units', '8', '--tcp', '0', '--json', '--exit-with-parent'];
+      spawn(process.execPath, [${JSON.stringify(MAIN)}, ...flags], { stdio: ['ignore', 'inherit', 'inherit'] });
+      setInterval(() => {}, 1000);`;
+    const parent = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    children.push(parent);
+    await ready(parent);
+    const outputEnds = once(parent.stdout, 'close'); // the twin holds the other end
+    parent.kill('SIGKILL');
+    await outputEnds;
+  });
+
+  it.each<[string, string[], RegExp]>([
+    ['an error below -0.5', ['--noise-temperature-error', '-0.6'], /from -0\.5 to 1/],
+    ['an error above 1', ['--noise-temperature-error', '1.1'], /from -0\.5 to 1/],
+    ['an error that is no number', ['--noise-temperature-error', 'hot'], /from -0\.5 to 1/],
+    ['no units', ['--units', '0'], /whole number from 1/],
+    ['three threads', ['--threads', '3'], /from 1 to 2/],
+    ['a port that is none', ['--tcp', '127.0.0.1:99999'], /HOST:PORT/],
+    ['a negative seed', ['--seed', '-1'], /below 2\^64/],
+    ['two ports at once', ['--tcp', '0', '--pty', '/tmp/x'], /exclude each other/],
+  ])('refuses %s', async (_, flags, reason) => {
+    const { code, words } = await ended(start(...flags));
+    expect(code).toBe(1);
+    expect(words).toMatch(reason);
+  });
+
+  it('names the port that is taken, and what to do', async () => {
+    const { url } = await ready(start('--tcp', '0', '--json'));
+    const { code, words } = await ended(start('--tcp', url.replace('tcp://', '')));
+    expect(code).toBe(1);
+    expect(words).toMatch(/already in use\nChoose another port/);
+  });
+});

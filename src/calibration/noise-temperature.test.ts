@@ -51,7 +51,7 @@ function bench(ratio: number, capabilities: DeviceCapabilities | null): Bench {
 }
 
 function run(device: HoldDevice, options: JsonObject, progress: object[] = []) {
-  return noiseTemperature(device, options, {
+  return noiseTemperature.run(device, options, {
     onProgress: (p) => progress.push(p),
     signal: new AbortController().signal,
   });

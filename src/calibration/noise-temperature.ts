@@ -4,7 +4,14 @@ import { DeviceError, planHold, type DeviceCapabilities, type HoldRequest } from
 import { emptyModel, quantise, type QuantisedProgram } from '../physics/index.ts';
 import { CalibrationError } from './errors.ts';
 import { HOLDS_MIN, estimateHold, type HoldEstimate } from './hold-estimator.ts';
-import type { CalibrationControl, CalibrationOutcome, HoldDevice, Json, JsonObject } from './procedure.ts';
+import type {
+  CalibrationControl,
+  CalibrationOutcome,
+  CalibrationProcedure,
+  HoldDevice,
+  Json,
+  JsonObject,
+} from './procedure.ts';
 
 /** Options of the procedure; times in units of reduced time, 1/(mu E0). */
 export interface NoiseTemperatureOptions {
@@ -32,7 +39,14 @@ const STATEMENT =
   'of 1. With a gain g the curve is entered at g^2 <x^2>, and J2, J4 are taken as programmed.';
 
 /** Procedure for the runner. Option names are those of NoiseTemperatureOptions with `_timeUnits` on times. */
-export async function noiseTemperature(
+export const noiseTemperature: CalibrationProcedure = { check, run };
+
+function check(options: JsonObject, capabilities: DeviceCapabilities): void {
+  const parsed = parseOptions(options, capabilities);
+  holdRequest(holdProgram(parsed.units, capabilities), parsed, capabilities);
+}
+
+async function run(
   device: HoldDevice,
   options: JsonObject,
   control: CalibrationControl,

@@ -26,9 +26,12 @@ export interface CalibrationOutcome {
   device: RelaxResult['device'];
 }
 
-/** Rejects with CalibrationError or DeviceError. */
-export type CalibrationProcedure = (
-  device: HoldDevice,
-  options: JsonObject,
-  control: CalibrationControl,
-) => Promise<CalibrationOutcome>;
+export interface CalibrationProcedure {
+  /**
+   * Holds options against what the device can do, before anything is queued.
+   * @throws {CalibrationError | DeviceError} with a pointer into the options
+   */
+  check(options: JsonObject, capabilities: DeviceCapabilities): void;
+  /** Measures. Rejects with CalibrationError or DeviceError. */
+  run(device: HoldDevice, options: JsonObject, control: CalibrationControl): Promise<CalibrationOutcome>;
+}

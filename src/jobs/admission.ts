@@ -1,8 +1,10 @@
 // Decides whether a request becomes a job: fills in the defaults and holds it against what the device says it can do.
 // Pure; a refusal is a JobError that names every field it can.
+import { CalibrationError } from '../calibration/index.ts';
 import { DeviceError, planRelax, type RelaxRequest } from '../device/index.ts';
 import type { QuantisedProgram } from '../physics/index.ts';
-import type { Digest } from '../store/index.ts';
+import type { Digest, JsonObject } from '../store/index.ts';
+import type { CalibrationProcedure } from './calibration-port.ts';
 import type { RelaxDevice } from './device-port.ts';
 import { JobError, type RefusedField } from './errors.ts';
 import { JobPriority, type AdmittedRelaxJob, type RelaxJobRequest } from './request.ts';
@@ -80,6 +82,25 @@ export function checkSchedule(
       allowed: error.allowed ?? null,
     };
     throw refusal([field], error);
+  }
+}
+
+/**
+ * Options of a calibration that the device cannot serve, before they are queued; a device that was never seen is asked
+ * when the calibration runs.
+ */
+export function checkCalibration<D extends RelaxDevice>(
+  procedure: CalibrationProcedure<D>,
+  device: D,
+  options: JsonObject,
+): void {
+  if (device.capabilities === null) return;
+  try {
+    procedure.check(options, device.capabilities);
+  } catch (error) {
+    if (!(error instanceof CalibrationError || error instanceof DeviceError)) throw error;
+    const pointer = `/options${error.pointer ?? ''}`;
+    throw refusal([{ pointer, detail: error.message, allowed: error.allowed ?? null }], error);
   }
 }
 

@@ -1,6 +1,7 @@
 // What a calibration procedure is to the runner: a function that measures a device and hands back values. The
 // procedures themselves live in src/calibration and are handed in.
 import type { JsonObject } from '../store/index.ts';
+import type { RelaxDevice } from './device-port.ts';
 
 export interface CalibrationProgress {
   /** Samples or steps done. */
@@ -18,8 +19,13 @@ export interface CalibrationOutcome {
   blob?: Uint8Array;
 }
 
-export type CalibrationProcedure<D> = (
-  device: D,
-  options: JsonObject,
-  control: { onProgress(progress: CalibrationProgress): void; signal: AbortSignal },
-) => Promise<CalibrationOutcome>;
+export interface CalibrationControl {
+  onProgress(progress: CalibrationProgress): void;
+  signal: AbortSignal;
+}
+
+export interface CalibrationProcedure<D extends Pick<RelaxDevice, 'capabilities'>> {
+  /** Throws an Error with `pointer` and `allowed` when the options do not fit the device. */
+  check(options: JsonObject, capabilities: NonNullable<D['capabilities']>): void;
+  run(device: D, options: JsonObject, control: CalibrationControl): Promise<CalibrationOutcome>;
+}

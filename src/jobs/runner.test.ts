@@ -384,13 +384,19 @@ describe('calibrations', () => {
     blob: new Uint8Array([1, 2, 3]),
   };
 
+  /** Takes any options. */
+  const procedure = (run: CalibrationProcedure<FakeDevice>['run']): CalibrationProcedure<FakeDevice> => ({
+    check: () => undefined,
+    run,
+  });
+
   it('run in the queue of the device and are named by later results', async () => {
     const seen: JsonObject[] = [];
-    procedures['noise-temperature'] = async (_device, options, control) => {
+    procedures['noise-temperature'] = procedure(async (_device, options, control) => {
       seen.push(options);
       control.onProgress({ done: 1, total: 2 });
       return outcome;
-    };
+    });
     await runner.start();
     const { id } = await runner.submitCalibration({
       kind: 'noise-temperature',
@@ -413,7 +419,7 @@ describe('calibrations', () => {
   });
 
   it('that fail say why', async () => {
-    procedures['noise-temperature'] = () => Promise.reject(fail('link-lost'));
+    procedures['noise-temperature'] = procedure(() => Promise.reject(fail('link-lost')));
     await runner.start();
     const asked = await runner.submitCalibration({ kind: 'noise-temperature', device: device.id });
     let row = asked;
@@ -423,7 +429,7 @@ describe('calibrations', () => {
   });
 
   it('of an unknown kind are refused with the kinds there are', async () => {
-    procedures['noise-temperature'] = () => Promise.reject(fail('x'));
+    procedures['noise-temperature'] = procedure(() => Promise.reject(fail('x')));
     await expect(runner.submitCalibration({ kind: 'magic', device: device.id })).rejects.toMatchObject({
       code: 'unknown-calibration-kind',
       errors: [{ allowed: ['noise-temperature'] }],

@@ -6,7 +6,7 @@ import {
   type JobRow,
   type JsonObject,
 } from '../store/index.ts';
-import { checkDevice, checkOnline, checkSchedule, normalise } from './admission.ts';
+import { checkCalibration, checkDevice, checkOnline, checkSchedule, normalise } from './admission.ts';
 import type { RelaxDevice } from './device-port.ts';
 import { JobError } from './errors.ts';
 import { Stopped, failureOf } from './failure.ts';
@@ -124,6 +124,8 @@ class Runner<D extends RelaxDevice> implements JobRunner {
         errors: [{ pointer: '/kind', detail: 'is not known', allowed: this.calibrationKinds }],
       });
     if (request.onUnmet !== 'wait') checkOnline(device);
+    const procedure = this.#options.procedures?.[request.kind];
+    if (procedure !== undefined) checkCalibration(procedure, device, request.options ?? {});
     const row = await this.#options.store.transaction(async (tx) => {
       const added = await tx.calibrations.add({
         kind: request.kind,
@@ -251,7 +253,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
       const procedure = this.#options.procedures?.[calibration.kind];
       if (procedure === undefined)
         throw new JobError('unknown-calibration-kind', `there is no calibration ${calibration.kind}`);
-      const outcome = await procedure(device, calibration.options, {
+      const outcome = await procedure.run(device, calibration.options, {
         signal,
         onProgress: ({ done, total }) => this.#progress(running, device.id, 'relaxing', done, total),
       });

@@ -52,6 +52,8 @@ const relax = (change: object = {}): object => ({
 
 const model = (bytes: Uint8Array) => () => service.client.uploadModel(bytes);
 const job = (change: object) => () => service.client.json('POST', '/v1/jobs', relax(change));
+const calibrate = (options: object) => () =>
+  service.client.json('POST', '/v1/calibrations', { kind: 'noise-temperature', device: 'chip-0', options });
 const post = (path: string, body: Uint8Array | object, type: string) => () =>
   service.client.request('POST', path, { body, headers: { 'content-type': type } });
 
@@ -86,6 +88,9 @@ const cases: [name: string, send: () => Promise<unknown>, status: number, code: 
   ['no samples', job({ samples: { count: 0 } }), 422, 'validation-failed'],
   ['a read after the end', job({ relax: { duration_s: 1e-6, readAt_s: [2e-6] } }), 422, 'validation-failed'],
   ['a noise temperature beyond the codes', job({ noiseTemperature: 1000 }), 422, 'validation-failed'],
+  ['too few holds', calibrate({ holds: 2 }), 422, 'validation-failed'],
+  ['an option nobody knows', calibrate({ hodls: 200 }), 422, 'validation-failed'],
+  ['more units than the device has', calibrate({ units: UNITS + 1 }), 422, 'validation-failed'],
   ['a field nobody knows', job({ sampels: { count: 5 } }), 422, 'validation-failed'],
 ];
 

@@ -151,7 +151,7 @@ describe('calibration noise-temperature on the twin', () => {
   it.each([-0.1, 0.1])('recovers a planted error of %f', async (noiseTemperatureError_ratio) => {
     const twin = await startTwin({ units: 64, noiseTemperatureError_ratio });
     const device = await readyDevice(twin);
-    const { values, stderr } = await calibrationProcedures['noise-temperature'](
+    const { values, stderr } = await calibrationProcedures['noise-temperature'].run(
       device,
       { seed: 21, holds: 300, step_timeUnits: 0.002 },
       { onProgress: () => undefined, signal: new AbortController().signal },
@@ -171,7 +171,7 @@ describe('calibration noise-temperature on the twin', () => {
     [0.1, 34],
   ])('recovers %f of 784 units within 1 percent from 200 holds (seed %i)', async (planted_ratio, seed) => {
     const twin = await startTwin({ units: 784, noiseTemperatureError_ratio: planted_ratio });
-    const { values, stderr } = await calibrationProcedures['noise-temperature'](
+    const { values, stderr } = await calibrationProcedures['noise-temperature'].run(
       await readyDevice(twin),
       { seed, holds: 200, step_timeUnits: 0.002 },
       { onProgress: () => undefined, signal: new AbortController().signal },

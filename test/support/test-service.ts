@@ -30,13 +30,16 @@ export class ApiDevice extends FakeDevice implements ServiceDevice {
 }
 
 /** Answers at once with fixed values. */
-const noiseTemperature: CalibrationProcedure<ApiDevice> = async (_device, _options, control) => {
-  control.onProgress({ done: 1, total: 1 });
-  return {
-    values: { noiseTemperature_ratio: 1.01 },
-    stderr: { noiseTemperature_ratio: 0.002 },
-    device: { uid: 'cafe', backend: 'twin', bootId: '1', firmware: '0.1', schemaHash: '1cc9d8e7' },
-  };
+const noiseTemperature: CalibrationProcedure<ApiDevice> = {
+  check: () => undefined,
+  run: async (_device, _options, control) => {
+    control.onProgress({ done: 1, total: 1 });
+    return {
+      values: { noiseTemperature_ratio: 1.01 },
+      stderr: { noiseTemperature_ratio: 0.002 },
+      device: { uid: 'cafe', backend: 'twin', bootId: '1', firmware: '0.1', schemaHash: '1cc9d8e7' },
+    };
+  },
 };
 
 type App = Awaited<ReturnType<typeof createService>>;

@@ -5,9 +5,8 @@ import { cpSync, globSync, rmSync } from 'node:fs';
 
 const carried = [
   'firmware-sim/chip/kernel/wasm/*',
-  'src/link/messages/generated/*',
-  'src/training/data/*',
-  'src/service/public/**/*',
+  'src/link/messages/generated/*.{js,d.ts}',
+  'src/training/data/*.md',
 ];
 
 rmSync('dist', { recursive: true, force: true });

@@ -10,6 +10,7 @@ export interface Step {
 export interface Progress {
   step(name: string): Step;
   note(line: string): void;
+  /** Idempotent; whatever was shown stays. */
   close(): void;
 }
 
@@ -36,6 +37,7 @@ function bars(stream: NodeJS.WriteStream): Progress {
     { format, stream, hideCursor: true, clearOnComplete: false, barsize: 28, forceRedraw: true },
     Presets.rect,
   );
+  let open = true;
   return {
     step(name) {
       const bar = multi.create(1, 0, { name: name.padEnd(12), result: '' });
@@ -52,7 +54,10 @@ function bars(stream: NodeJS.WriteStream): Progress {
       };
     },
     note: (line) => multi.log(`${line}\n`),
-    close: () => multi.stop(),
+    close: () => {
+      if (open) multi.stop();
+      open = false;
+    },
   };
 }
 

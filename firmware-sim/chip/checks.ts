@@ -2,6 +2,8 @@
 // the multipliers are made, in kernel/coefficients.ts; this file holds shapes, ranges and the stability of the step.
 import { CoreRefusal } from './analog-core.ts';
 import type { CorePhase, CoreProgram, CoreRefusalReason, CoreRun } from './analog-core.ts';
+import type { EffectiveProgram } from './effective-program.ts';
+import { COUPLING_FRACTION_BITS_MAX } from './effective-program.ts';
 import { TIME_PER_NS } from './kernel/coefficients.ts';
 import type { CouplingNorms } from './kernel/coefficients.ts';
 
@@ -101,20 +103,68 @@ export function checkSchedule(run: CoreRun, units: number): void {
   requireInteger(reason, 'samples x reads x units', codes, 1, RESULT_CODES_MAX);
 }
 
+function requireFactors(name: string, factors: Float64Array, units: number, least: number): void {
+  const reason = 'bad-program';
+  if (factors.length !== units) refuse(reason, `${name}: ${factors.length} values; expected ${units}`);
+  const at = factors.findIndex((factor) => !(Number.isFinite(factor) && factor >= least));
+  if (at >= 0)
+    refuse(reason, `${name} of unit ${at} is ${factors[at]}; it must be finite, at least ${least}`);
+}
+
+/** What the proof in kernel/coefficients.ts asks of an effective program. Throws CoreRefusal 'bad-program'. */
+export function checkEffective(effective: EffectiveProgram): void {
+  const reason = 'bad-program';
+  const { units } = effective.program;
+  const { couplingCode, noiseMemory_q15, frozen } = effective;
+  if (couplingCode.length !== units * units) {
+    refuse(reason, `the effective couplings have ${couplingCode.length} codes; expected ${units * units}`);
+  }
+  for (let i = 0; i < units; i++) {
+    if (couplingCode[i * units + i] !== 0) refuse(reason, `unit ${i} is coupled to itself`);
+  }
+  if (couplingCode.includes(-32768))
+    refuse(reason, 'an effective coupling code is -32768; the least is -32767');
+  const bits = effective.couplingFractionBits;
+  requireInteger(reason, 'coupling fraction bits', bits, 0, COUPLING_FRACTION_BITS_MAX);
+  requireCodes(reason, 'effective J2', effective.j2Code, units);
+  requireCodes(reason, 'effective J4', effective.j4Code, units, 0);
+  requireFactors('the J2 factor', effective.j2Factor, units, -Infinity);
+  requireFactors('the J4 factor', effective.j4Factor, units, 0);
+  requireFactors('the coupling factor', effective.couplingFactor, units, -Infinity);
+  requireFactors('the noise factor', effective.noiseAmplitudeFactor, units, 0);
+  requireFactors('the offset', effective.offset_E0, units, -Infinity);
+  requireFactors('the effective bias', effective.biasCode, units, -CODE_MAX);
+  requireFactors('the frozen state', effective.frozenState, units, -RAIL);
+  for (let i = 0; i < units; i++) {
+    requireInteger(reason, `the noise memory of unit ${i}`, noiseMemory_q15[i], 0, 32767);
+    if (effective.biasCode[i] > CODE_MAX)
+      refuse(reason, `the effective bias of unit ${i} is above ${CODE_MAX}`);
+    if (effective.frozenState[i] > RAIL) refuse(reason, `unit ${i} is frozen beyond the rail`);
+  }
+  if (frozen.length !== units) refuse(reason, `frozen has ${frozen.length} values; expected ${units}`);
+}
+
 /**
  * Largest curvature of V at any state within the rails, in E0: max_i(2 J2 + 12 J4 rail^2) for the uncoupled units, and
  * for a coupled phase also a bound of the largest eigenvalue of J, the smaller of its largest row sum of |J|
  * (Gershgorin) and its Frobenius norm.
  */
-export function largestCurvature_E0(program: CoreProgram, norms: CouplingNorms, coupled: boolean): number {
-  const { scale } = program;
+export function largestCurvature_E0(
+  effective: EffectiveProgram,
+  norms: CouplingNorms,
+  coupled: boolean,
+): number {
+  const { scale, units } = effective.program;
   let onSite = 0;
-  for (let i = 0; i < program.units; i++) {
-    const j2 = program.j2Code[i] * scale.j2_E0;
-    const j4 = program.j4Code[i] * scale.j4_E0;
+  let gain = 0;
+  for (let i = 0; i < units; i++) {
+    const j2 = effective.j2Code[i] * scale.j2_E0 * effective.j2Factor[i];
+    const j4 = effective.j4Code[i] * scale.j4_E0 * effective.j4Factor[i];
     onSite = Math.max(onSite, 2 * j2 + 12 * j4 * RAIL * RAIL);
+    gain = Math.max(gain, Math.abs(effective.couplingFactor[i]));
   }
-  const eigenvalue = Math.min(norms.rowL1_codes, norms.frobenius_codes) * scale.coupling_E0;
+  const perCode_E0 = scale.coupling_E0 * 2 ** -effective.couplingFractionBits;
+  const eigenvalue = Math.min(norms.rowL1_codes, norms.frobenius_codes) * perCode_E0 * gain;
   return onSite + (coupled ? eigenvalue : 0);
 }
 
@@ -124,12 +174,12 @@ export function largestCurvature_E0(program: CoreProgram, norms: CouplingNorms, 
  * Throws CoreRefusal 'unstable-step'.
  */
 export function checkStability(
-  program: CoreProgram,
+  effective: EffectiveProgram,
   norms: CouplingNorms,
   coupled: boolean,
   step_ns: number,
 ): void {
-  const curvature_E0 = largestCurvature_E0(program, norms, coupled);
+  const curvature_E0 = largestCurvature_E0(effective, norms, coupled);
   const limit_ns = 2 / curvature_E0 / TIME_PER_NS;
   if (step_ns < limit_ns) return;
   refuse(

@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { AnalogCore, CoreProgram, CoreRun } from './analog-core.ts';
-import { checkProgram, checkSchedule, checkStability } from './checks.ts';
+import { checkEffective, checkProgram, checkSchedule, checkStability } from './checks.ts';
+import type { EffectiveProgram } from './effective-program.ts';
+import { idealProgram } from './effective-program.ts';
 import { couplingNorms, isCoupled, planRun, programMultipliers } from './kernel/coefficients.ts';
 import type { CouplingNorms, RunPlan } from './kernel/coefficients.ts';
 import { buildGaussianTable, GAUSSIAN_SHA256 } from './kernel/gaussian.ts';
@@ -38,19 +40,8 @@ export class CoreError extends Error {
 }
 
 interface LoadedProgram {
-  program: CoreProgram;
+  effective: EffectiveProgram;
   norms: CouplingNorms;
-}
-
-function copyProgram(program: CoreProgram): CoreProgram {
-  return {
-    ...program,
-    couplingCode: program.couplingCode.slice(),
-    biasCode: program.biasCode.slice(),
-    j2Code: program.j2Code.slice(),
-    j4Code: program.j4Code.slice(),
-    scale: { ...program.scale },
-  };
 }
 
 class TwinCore implements AnalogCore {
@@ -71,11 +62,13 @@ class TwinCore implements AnalogCore {
   load(program: CoreProgram): void {
     this.#requireIdle();
     checkProgram(program, this.unitsMax);
-    const norms = couplingNorms(program.units, program.couplingCode);
-    programMultipliers(program, norms, STEP_MIN_NS, true);
-    checkStability(program, norms, true, STEP_MIN_NS);
-    this.#active = { program: copyProgram(program), norms };
-    writeCouplings(this.#memory, program.units, program.couplingCode);
+    const effective = idealProgram(program);
+    checkEffective(effective);
+    const norms = couplingNorms(program.units, effective.couplingCode);
+    programMultipliers(effective, norms, STEP_MIN_NS, true);
+    checkStability(effective, norms, true, STEP_MIN_NS);
+    this.#active = { effective, norms };
+    writeCouplings(this.#memory, program.units, effective.couplingCode);
   }
 
   check(run: CoreRun): void {
@@ -106,10 +99,10 @@ class TwinCore implements AnalogCore {
 
   #plan(run: CoreRun): RunPlan {
     if (!this.#active) throw new CoreError('no-program', 'no program is loaded');
-    const { program, norms } = this.#active;
-    checkSchedule(run, program.units);
-    checkStability(program, norms, isCoupled(run), run.step_ns);
-    return planRun(program, norms, run, this.#noiseTemperatureError_ratio);
+    const { effective, norms } = this.#active;
+    checkSchedule(run, effective.program.units);
+    checkStability(effective, norms, isCoupled(run), run.step_ns);
+    return planRun(effective, norms, run, this.#noiseTemperatureError_ratio);
   }
 }
 

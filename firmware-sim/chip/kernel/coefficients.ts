@@ -7,25 +7,38 @@
 //     -2 dt J2 x    X << 2                                                -2 dt J2 2^30
 //     -4 dt J4 x^3  x3 << 2, x3 = hi((x2 << 2)(X << 2)) in Q25            -4 dt J4 2^32
 //                   x2 = hi((X << 2)^2) in Q26, hi = high 32 bits
-//     -dt J x       S 2^e, S = sum_j code_ij c_j exact, then rounded      -dt s_J 2^(47 - e)
+//     -dt J x       S 2^e, S = sum_j code_ij c_j exact, then rounded      -dt s_J gain 2^(47 - e)
 //     -dt b         code << 19                                            -dt s_b 2^40
-//     +dt a f       (code * ramp in Q15) << 4                             +dt s_f 2^40
-//     noise         table code << 15 (7500 = one sigma)                   sqrt(2 dt kT) 2^44 / 7500
-// c_j is the state code, X >> 15 rounded and clamped to +-8191; e is the largest exponent that keeps |S| 2^e <= 2^30
-// for the program's largest row. `mu` is 1 (E0 and mu set the units).
+//     -dt offset    2^30                                                  -dt offset 2^29
+//     +dt a f       (code * ramp in Q15) << 4                             +dt s_f gain 2^40
+//     noise         table code << 15 (7500 = one sigma)                   sqrt(2 dt kT) gain 2^44 / 7500
+// c_j is the state code, X >> 15 rounded and clamped to +-8191; s_J is E0 per effective coupling code (16 bits: a 12-bit
+// code and up to 4 fraction bits); e is the largest exponent that keeps |S| 2^e <= 2^30 for the program's largest row.
+// `mu` is 1 (E0 and mu set the units). Gains and offsets are per unit (effective-program.ts), 1 and 0 on an ideal chip.
 //
-// No overflow, for every program and schedule that passes: a sum of 128 columns is below 128 * 2047 * 8191 < 2^31; its
-// high part, |S| / 64 + units / 128, fits 32 bits because |S| <= 2047 * 8191 * units with units <= 4096. Inputs are
-// bounded by 2^30: X << 2 by the rails, x3 << 2 because |x3| <= 2^28, codes by 2047 * 2^19 and 2047 * 2^15 * 2^4, the
-// table by 32767 * 2^15. `multiplier` refuses a term that could move a unit by 2 (the rail) in one step, so a term stays
-// below 2^60, six of them and 2^31 below 2^63, the increment below 12 * 2^27 and |X| + 12 * 2^27 below 2^31. A multiplier
-// fits 32 bits: it is at most 2^60 / 2^30 for an input bound of 2^30; for the couplings the bound is above 2^29, since e
-// is the largest possible and S is at least 8191 when any coupling is not 0.
+// S is exact. It is summed in blocks of W columns in i32; W is the largest power of two for which no row has W adjacent
+// columns with sum |code| * 8191 >= 2^31 (`exactColumns`, a fact of the loaded couplings). W >= 8 for any couplings, since
+// 8 * 32767 * 8191 < 2^31; W >= 128 without fraction bits (128 * 2047 * 8191 < 2^31), and trained couplings need one block.
+// A block p is added up as p & 4095 and p >> 12: the low words stay below 4096 blocks * 2^12 = 2^24, the high ones below
+// |S| / 2^12 + 4096 < 2^29, because |S| <= 32767 * 8191 * 4096 < 2^40. high * 2^12 + low is S whatever W and the order of
+// the blocks are, columns whose codes are 0 may be left out, and so dense, masked and matrix-vector path give the same bits.
+//
+// No overflow, for every program and schedule that passes: inputs are bounded by 2^30: X << 2 by the rails, x3 << 2
+// because |x3| <= 2^28, codes by 2047 * 2^19 and 2047 * 2^15 * 2^4, the table by 32767 * 2^15, coloured noise by its
+// clamp. `multiplier` refuses a term that could move a unit by 2 (the rail) in one step, so a term stays within 2^60, seven
+// of them and 2^31 below 2^63. J4 >= 0 pushes inwards, so that away from 0 at most six terms add up: |X| + 12 * 2^27 <
+// 2^31, and towards 0 and beyond seven: 14 * 2^27 < 2^31. A multiplier fits 32 bits: it is at most 2^60 / 2^30 for an
+// input bound of 2^30; for the couplings the bound is above 2^29, since e is the largest possible and S is at least 8191
+// when any coupling is not 0.
+//
+// Coloured noise, y <- clamp((y a + w c + 2^31) >> 32, +-2^28) << 2 with a, c = sqrt(1 - a^2) in Q30 and w = table code
+// << 15: the sum is at most 2^61, y at most 2^30; a = 0 gives w exactly. The clamp, at 4.37 sigma, costs a variance of 3e-5.
 //
 // Precision: rounding a multiplier moves a term by at most 2^29 / 2^59 = 2^-30 of x per step (a force of 1e-6 E0 at
 // dt 0.001), at the rails; at thermal amplitudes ten times less. The floors inside x^3 move it by less than 2^-24.
-import type { CoreProgram, CoreRun } from '../analog-core.ts';
+import type { CorePhase, CoreRun } from '../analog-core.ts';
 import { CoreRefusal } from '../analog-core.ts';
+import type { EffectiveProgram } from '../effective-program.ts';
 import { GAUSSIAN_RMS } from './gaussian.ts';
 
 /** Reduced time units, 1/(mu E0), per nanosecond: the unit is 1 us on the twin. */
@@ -41,10 +54,10 @@ export interface PhasePlan {
   readonly steps: number;
   readonly coupled: boolean;
   readonly fieldCode: Int16Array | null;
-  readonly fieldMultiplier: number;
+  readonly fieldMultiplier: Int32Array;
   readonly from_q15: number;
   readonly to_q15: number;
-  readonly noiseMultiplier: number;
+  readonly noiseMultiplier: Int32Array;
   readonly readAtStep: readonly number[];
 }
 
@@ -53,11 +66,19 @@ export interface RunPlan {
   readonly units: number;
   readonly j2Multiplier: Int32Array;
   readonly j4Multiplier: Int32Array;
-  readonly biasCode: Int16Array;
+  /** Bias code << 19, the fraction included. */
+  readonly biasInput: Int32Array;
   readonly biasMultiplier: number;
-  readonly couplingMultiplier: number;
+  readonly offsetMultiplier: Int32Array;
+  readonly couplingMultiplier: Int32Array;
   /** e of the table above: S is shifted left by it, or right (rounded) when negative. */
   readonly couplingExponent: number;
+  /** W: columns whose products sum exactly in i32, a power of two. */
+  readonly exactColumns: number;
+  /** Coloured noise: a in Q15 per unit. */
+  readonly noiseMemory_q15: Int32Array;
+  /** States at the start of a run, Q27: 0 unless frozen elsewhere. */
+  readonly initialState: Int32Array;
   readonly seedLow: number;
   readonly seedHigh: number;
   readonly firstSample: number;
@@ -66,27 +87,45 @@ export interface RunPlan {
   readonly reads: number;
 }
 
-/** Largest sum_j |code_ij| over the rows, and the Frobenius norm of the symmetric matrix, in codes. */
+/** Facts of a coupling matrix, in effective codes. */
 export interface CouplingNorms {
+  /** Largest sum_j |code_ij| over the rows. */
   readonly rowL1_codes: number;
   readonly frobenius_codes: number;
+  /** W of the proof above. */
+  readonly exactColumns: number;
 }
 
+/** Sum of |code| whose product with any state codes is exact in i32. */
+const EXACT_L1_CODES = Math.floor((2 ** 31 - 1) / STATE_CODE_MAX);
+
+/** Norms of an N x N matrix, row-major. */
 export function couplingNorms(units: number, couplingCode: Int16Array): CouplingNorms {
-  const row = new Float64Array(units);
+  const before = new Float64Array(units + 1);
   let squares = 0;
-  let at = 0;
-  for (let i = 0; i < units; i++) {
-    for (let j = i + 1; j < units; j++) {
-      const size = Math.abs(couplingCode[at++]);
-      row[i] += size;
-      row[j] += size;
-      squares += 2 * size * size;
-    }
-  }
   let rowL1_codes = 0;
-  for (const sum of row) if (sum > rowL1_codes) rowL1_codes = sum;
-  return { rowL1_codes, frobenius_codes: Math.sqrt(squares) };
+  let exactColumns = 8;
+  while (exactColumns < units) exactColumns *= 2;
+  for (let i = 0; i < units; i++) {
+    for (let j = 0; j < units; j++) {
+      const size = Math.abs(couplingCode[i * units + j]);
+      before[j + 1] = before[j] + size;
+      squares += size * size;
+    }
+    rowL1_codes = Math.max(rowL1_codes, before[units]);
+    while (exactColumns > 8 && largestWindow(before, exactColumns) > EXACT_L1_CODES) exactColumns /= 2;
+  }
+  return { rowL1_codes, frobenius_codes: Math.sqrt(squares), exactColumns };
+}
+
+/** Largest sum over `width` adjacent columns, from the running sums of a row. */
+function largestWindow(before: Float64Array, width: number): number {
+  const units = before.length - 1;
+  let largest = before[Math.min(width, units)];
+  for (let end = width + 1; end <= units; end++) {
+    largest = Math.max(largest, before[end] - before[end - width]);
+  }
+  return largest;
 }
 
 /** Rounds a multiplier and refuses one whose term could move a unit by more than the rail in one step. */
@@ -106,22 +145,31 @@ function couplingInput(rowL1_codes: number): { exponent: number; largest: number
   let exponent = 17;
   // 2^-e more than the largest sum leaves room for the rounding of a right shift.
   const largest = (): number => (largestSum + 2 ** -exponent) * 2 ** exponent;
-  while (exponent > -6 && largest() > INPUT_MAX) exponent -= 1;
+  while (exponent > -10 && largest() > INPUT_MAX) exponent -= 1;
   return { exponent, largest: largest() };
 }
 
-function noiseMultiplier(kT_E0: number, dt: number, step_ns: number): number {
+/** Noise multipliers of all units; a factor of 0 means a silent unit, not one that rounds away. */
+function noiseMultipliers(kT_E0: number, dt: number, step_ns: number, factor: Float64Array): Int32Array {
   const sigma = Math.sqrt(2 * dt * kT_E0);
   const exact = (sigma * 2 ** 44) / GAUSSIAN_RMS;
-  if (exact < NOISE_MULTIPLIER_MIN) {
-    const least = (NOISE_MULTIPLIER_MIN * GAUSSIAN_RMS) / 2 ** 44;
-    throw new CoreRefusal(
-      'noise-underflow',
-      `noise of ${sigma.toPrecision(4)} per step of ${step_ns} ns (kT ${kT_E0.toPrecision(4)} E0) is below ` +
-        `${least.toPrecision(4)}, where its rounding error passes 0.1 %`,
-    );
-  }
-  return multiplier(exact, 'the noise', step_ns);
+  return Int32Array.from(factor, (gain) => {
+    if (gain === 0) return 0;
+    if (exact * gain < NOISE_MULTIPLIER_MIN) {
+      const least = (NOISE_MULTIPLIER_MIN * GAUSSIAN_RMS) / 2 ** 44;
+      throw new CoreRefusal(
+        'noise-underflow',
+        `noise of ${(sigma * gain).toPrecision(4)} per step of ${step_ns} ns (kT ${(kT_E0 * gain * gain).toPrecision(4)} E0) ` +
+          `is below ${least.toPrecision(4)}, where its rounding error passes 0.1 %`,
+      );
+    }
+    return multiplier(exact * gain, 'the noise', step_ns);
+  });
+}
+
+/** A frozen unit has no term at all, and therefore never moves. */
+function silence(multipliers: Int32Array, frozen: Uint8Array): Int32Array {
+  return multipliers.map((m, unit) => (frozen[unit] === 0 ? m : 0));
 }
 
 /**
@@ -129,30 +177,40 @@ function noiseMultiplier(kT_E0: number, dt: number, step_ns: number): number {
  * Throws CoreRefusal 'headroom'.
  */
 export function programMultipliers(
-  program: CoreProgram,
+  effective: EffectiveProgram,
   norms: CouplingNorms,
   step_ns: number,
   coupled: boolean,
 ): Pick<
   RunPlan,
-  'j2Multiplier' | 'j4Multiplier' | 'biasMultiplier' | 'couplingMultiplier' | 'couplingExponent'
+  | 'j2Multiplier'
+  | 'j4Multiplier'
+  | 'biasMultiplier'
+  | 'offsetMultiplier'
+  | 'couplingMultiplier'
+  | 'couplingExponent'
 > {
   const dt = step_ns * TIME_PER_NS;
-  const { scale } = program;
-  const onSite = (code: Int16Array, factor: number, term: string): Int32Array =>
-    Int32Array.from(code, (c) => multiplier(-dt * factor * c, term, step_ns));
+  const { frozen } = effective;
+  const { scale } = effective.program;
+  const perUnit = (values: Int16Array | Float64Array, of: (value: number, unit: number) => number) =>
+    silence(Int32Array.from(values, of), frozen);
+  const onSite = (codes: Int16Array, gain: Float64Array, factor: number, term: string): Int32Array =>
+    perUnit(codes, (c, unit) => multiplier(-dt * factor * c * gain[unit], term, step_ns));
   const { exponent, largest } = couplingInput(norms.rowL1_codes);
-  const coupling_E0 = coupled && norms.rowL1_codes > 0 ? scale.coupling_E0 : 0;
+  const coupling_E0 =
+    coupled && norms.rowL1_codes > 0 ? scale.coupling_E0 * 2 ** -effective.couplingFractionBits : 0;
   const bias_E0 = coupled ? scale.bias_E0 : 0;
+  const couplings = -dt * coupling_E0 * 2 ** (47 - exponent);
   return {
-    j2Multiplier: onSite(program.j2Code, 2 * scale.j2_E0 * 2 ** 30, 'J2'),
-    j4Multiplier: onSite(program.j4Code, 4 * scale.j4_E0 * 2 ** 32, 'J4'),
+    j2Multiplier: onSite(effective.j2Code, effective.j2Factor, 2 * scale.j2_E0 * 2 ** 30, 'J2'),
+    j4Multiplier: onSite(effective.j4Code, effective.j4Factor, 4 * scale.j4_E0 * 2 ** 32, 'J4'),
     biasMultiplier: multiplier(-dt * bias_E0 * 2 ** 40, 'the bias scale', step_ns),
-    couplingMultiplier: multiplier(
-      -dt * coupling_E0 * 2 ** (47 - exponent),
-      'the couplings of a row',
-      step_ns,
-      largest,
+    offsetMultiplier: perUnit(effective.offset_E0, (force) =>
+      multiplier(-dt * force * 2 ** 29, 'an offset', step_ns),
+    ),
+    couplingMultiplier: perUnit(effective.couplingFactor, (gain) =>
+      multiplier(couplings * gain, 'the couplings of a row', step_ns, largest),
     ),
     couplingExponent: exponent,
   };
@@ -163,31 +221,60 @@ export function isCoupled(run: CoreRun): boolean {
   return run.phases.some((phase) => phase.coupled);
 }
 
+function planPhase(
+  effective: EffectiveProgram,
+  phase: CorePhase,
+  step_ns: number,
+  kTPerCode_E0: number,
+): PhasePlan {
+  const dt = step_ns * TIME_PER_NS;
+  const image = phase.field;
+  const field = image ? effective.field(image.code) : null;
+  const perUnit = (gain: Float64Array, scale_E0: number): Int32Array =>
+    Int32Array.from(gain, (g) => multiplier(dt * scale_E0 * 2 ** 40 * g, 'the field scale', step_ns));
+  const noise = noiseMultipliers(
+    phase.noiseTemperatureCode * kTPerCode_E0,
+    dt,
+    step_ns,
+    effective.noiseAmplitudeFactor,
+  );
+  return {
+    steps: phase.steps,
+    coupled: phase.coupled,
+    fieldCode: field?.code ?? null,
+    fieldMultiplier:
+      field && image
+        ? silence(perUnit(field.factor, image.scale_E0), effective.frozen)
+        : new Int32Array(effective.program.units),
+    from_q15: image?.from_q15 ?? 0,
+    to_q15: image?.to_q15 ?? 0,
+    noiseMultiplier: silence(noise, effective.frozen),
+    readAtStep: [...phase.readAtStep],
+  };
+}
+
 /** The plan of a checked run. Throws CoreRefusal 'headroom' and 'noise-underflow'. */
 export function planRun(
-  program: CoreProgram,
+  effective: EffectiveProgram,
   norms: CouplingNorms,
   run: CoreRun,
   noiseTemperatureError_ratio: number,
 ): RunPlan {
-  const dt = run.step_ns * TIME_PER_NS;
-  const kTPerCode_E0 = program.scale.noiseTemperature_E0 * (1 + noiseTemperatureError_ratio);
-  const phases = run.phases.map((phase): PhasePlan => ({
-    steps: phase.steps,
-    coupled: phase.coupled,
-    fieldCode: phase.field?.code ?? null,
-    fieldMultiplier: phase.field
-      ? multiplier(dt * phase.field.scale_E0 * 2 ** 40, 'the field scale', run.step_ns)
-      : 0,
-    from_q15: phase.field?.from_q15 ?? 0,
-    to_q15: phase.field?.to_q15 ?? 0,
-    noiseMultiplier: noiseMultiplier(phase.noiseTemperatureCode * kTPerCode_E0, dt, run.step_ns),
-    readAtStep: [...phase.readAtStep],
-  }));
+  const { scale, units } = effective.program;
+  const kTPerCode_E0 = scale.noiseTemperature_E0 * (1 + noiseTemperatureError_ratio);
+  const phases = run.phases.map((phase) => planPhase(effective, phase, run.step_ns, kTPerCode_E0));
+  const { frozen } = effective;
   return {
-    ...programMultipliers(program, norms, run.step_ns, isCoupled(run)),
-    units: program.units,
-    biasCode: program.biasCode,
+    ...programMultipliers(effective, norms, run.step_ns, isCoupled(run)),
+    units,
+    biasInput: Int32Array.from(effective.biasCode, (code, unit) =>
+      frozen[unit] === 0 ? Math.floor(code * 2 ** 19 + 0.5) : 0,
+    ),
+    exactColumns: norms.exactColumns,
+    noiseMemory_q15: effective.noiseMemory_q15,
+    initialState: Int32Array.from(effective.frozenState, (x, unit) =>
+      frozen[unit] === 0 ? 0 : Math.floor(x * 2 ** 27 + 0.5),
+    ),
     seedLow: Number(run.seed & 0xffffffffn),
     seedHigh: Number(run.seed >> 32n),
     firstSample: run.firstSample,
@@ -197,14 +284,7 @@ export function planRun(
   };
 }
 
-/** Row-major full symmetric matrix (zero diagonal) from the codes of the pairs i < j. */
-export function fullCouplings(units: number, couplingCode: Int16Array): Int16Array {
-  const full = new Int16Array(units * units);
-  let at = 0;
-  for (let i = 0; i < units; i++) {
-    for (let j = i + 1; j < units; j++) {
-      full[i * units + j] = full[j * units + i] = couplingCode[at++];
-    }
-  }
-  return full;
+/** Weight of the new value in coloured noise, Q30: sqrt(1 - a^2). Shared by kernel and oracle. */
+export function freshWeight(memory_q15: number): number {
+  return Math.floor(Math.sqrt(2 ** 30 - memory_q15 ** 2) * 2 ** 15 + 0.5);
 }

@@ -10,8 +10,11 @@ import {
   seededRandom,
 } from '../../../test/support/core-programs.ts';
 import type { CoreProgram, CoreRun } from '../analog-core.ts';
-import { checkProgram, checkSchedule, checkStability } from '../checks.ts';
-import { couplingNorms, fullCouplings, planRun } from './coefficients.ts';
+import { checkEffective, checkProgram, checkSchedule, checkStability } from '../checks.ts';
+import { idealProgram } from '../effective-program.ts';
+import type { EffectiveProgram } from '../effective-program.ts';
+import type { RunPlan } from './coefficients.ts';
+import { couplingNorms, planRun } from './coefficients.ts';
 import { buildGaussianTable } from './gaussian.ts';
 import { areaAddress, createKernelMemory, Kernel, writeCouplings, writeGaussianTable } from './kernel.ts';
 import { runOracle, stateCode } from './oracle.ts';
@@ -26,28 +29,35 @@ const module = new WebAssembly.Module(new Uint8Array(wasm));
 const memory = createKernelMemory(UNITS_MAX, 2);
 writeGaussianTable(memory, table);
 // The second area: an address that depends on the sizes of the first.
-const kernel = new Kernel(module, memory, areaAddress(UNITS_MAX, 1));
+const area = areaAddress(UNITS_MAX, 1);
+const kernel = new Kernel(module, memory, area);
+/** Always, or never, the matrix-vector product. */
+const [vectorKernel, tileKernel] = [8, 0].map((replicas) => new Kernel(module, memory, area, replicas));
 
-/** Runs both on an admitted program and schedule. */
-function runBoth(program: CoreProgram, run: CoreRun): { kernel: OracleResult; oracle: OracleResult } {
-  const norms = couplingNorms(program.units, program.couplingCode);
-  checkProgram(program, UNITS_MAX);
-  checkSchedule(run, program.units);
-  checkStability(program, norms, true, run.step_ns);
-  const plan = planRun(program, norms, run, 0);
-  writeCouplings(memory, program.units, program.couplingCode);
-  const codes = kernel.runBlock(plan, 0, run.samples, () => false) ?? new Int16Array(0);
-  return {
-    kernel: { codes, state: kernel.finalState(program.units) },
-    oracle: runOracle(plan, fullCouplings(program.units, program.couplingCode), table),
-  };
+function resultOf(k: Kernel, plan: RunPlan): OracleResult {
+  const codes = k.runBlock(plan, 0, plan.samples, () => false) ?? new Int16Array(0);
+  return { codes, state: k.finalState(plan.units) };
+}
+
+/** Every path of the kernel against the oracle, on an admitted program and schedule. */
+function expectSameBitsOf(effective: EffectiveProgram, run: CoreRun): OracleResult {
+  const { units } = effective.program;
+  const norms = couplingNorms(units, effective.couplingCode);
+  checkEffective(effective);
+  checkSchedule(run, units);
+  checkStability(effective, norms, true, run.step_ns);
+  const plan = planRun(effective, norms, run, 0);
+  const oracle = runOracle(plan, effective.couplingCode, table);
+  for (const path of ['dense', 'masked'] as const) {
+    writeCouplings(memory, units, effective.couplingCode, path);
+    for (const k of [kernel, vectorKernel, tileKernel]) expect(resultOf(k, plan)).toEqual(oracle);
+  }
+  return oracle;
 }
 
 function expectSameBits(program: CoreProgram, run: CoreRun): OracleResult {
-  const both = runBoth(program, run);
-  expect(both.kernel.codes).toEqual(both.oracle.codes);
-  expect(both.kernel.state).toEqual(both.oracle.state);
-  return both.kernel;
+  checkProgram(program, UNITS_MAX);
+  return expectSameBitsOf(idealProgram(program), run);
 }
 
 describe('Philox4x32-10', () => {
@@ -184,7 +194,9 @@ describe('the kernel computes what the oracle computes', () => {
 
   it('gives up between two chunks when told to', () => {
     const program = referenceProgram(8);
-    const plan = planRun(program, couplingNorms(8, program.couplingCode), schedule([phase(1e6)]), 0);
+    const effective = idealProgram(program);
+    const norms = couplingNorms(8, effective.couplingCode);
+    const plan = planRun(effective, norms, schedule([phase(1e6)]), 0);
     let asked = 0;
     expect(kernel.runBlock(plan, 0, 1, () => (asked += 1) > 1)).toBeNull();
     expect(asked).toBe(2);

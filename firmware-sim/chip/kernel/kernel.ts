@@ -2,6 +2,7 @@
 // phases of a plan in short chunks, and reads the state back as converter codes.
 import * as L from './assembly/layout.ts';
 import type { PhasePlan, RunPlan } from './coefficients.ts';
+import { freshWeight } from './coefficients.ts';
 import type { Words4 } from './philox.ts';
 
 /** Replicas a worker advances together: couplings are read once for all of them. */
@@ -10,14 +11,17 @@ const PAGE = 65536;
 const align = (bytes: number, to: number): number => Math.ceil(bytes / to) * to;
 const padded = (units: number): number => align(units, 4);
 
-/** Bytes of the packed couplings, and of one worker's area, for at most `unitsMax` units. */
+/** Bytes of the packed couplings with their ranges, and of one worker's area, for at most `unitsMax` units. */
 function couplingBytes(unitsMax: number): number {
-  return padded(unitsMax) ** 2 * 2;
+  return padded(unitsMax) ** 2 * 2 + padded(unitsMax) * 2;
 }
 function areaBytes(unitsMax: number): number {
-  const perUnit = 4 * 4 + BLOCK_MAX * (4 + 2 + 2);
+  const perUnit = 8 * 4 + 8 + BLOCK_MAX * (4 + 2 + 2 + 4);
   return align(L.S_BYTES + padded(unitsMax) * perUnit, 64);
 }
+
+/** Bytes that a twin needs per unit of its largest program beside the couplings, per worker thread. */
+export const areaBytesPerUnit = (unitsMax: number): number => areaBytes(unitsMax) / unitsMax;
 
 /** The shared memory of a core: sized once, for the largest program and all workers. */
 export function createKernelMemory(unitsMax: number, threads: number): WebAssembly.Memory {
@@ -34,17 +38,43 @@ export function writeGaussianTable(memory: WebAssembly.Memory, table: Int16Array
   new Int16Array(memory.buffer, L.TABLE, table.length).set(table);
 }
 
-/** Packs the codes of the pairs i < j as the tile wants them: [row tile of 4][column pair][row][column], zero padded. */
-export function writeCouplings(memory: WebAssembly.Memory, units: number, couplingCode: Int16Array): void {
+/** Which column pairs of a tile of 4 rows are multiplied: all, or from its first to its last coupling. */
+export type ProductPath = 'dense' | 'masked';
+
+const rangesAddress = (units: number): number => L.COUPLINGS + padded(units) ** 2 * 2;
+
+/**
+ * Packs an N x N matrix as the tile wants it, [row tile of 4][column pair][row][column], zero padded, and behind it the
+ * range of column pairs of each tile. A dense matrix is its own range, so 'masked' is right for every program.
+ */
+export function writeCouplings(
+  memory: WebAssembly.Memory,
+  units: number,
+  couplingCode: Int16Array,
+  path: ProductPath = 'masked',
+): void {
   const size = padded(units);
   const out = new Int16Array(memory.buffer, L.COUPLINGS, size * size).fill(0);
-  const place = (row: number, column: number): number =>
-    (row >> 2) * size * 4 + (column >> 1) * 8 + (row & 3) * 2 + (column & 1);
-  let at = 0;
-  for (let i = 0; i < units; i++) {
-    for (let j = i + 1; j < units; j++) {
-      out[place(i, j)] = out[place(j, i)] = couplingCode[at++];
+  const ranges = new Uint32Array(memory.buffer, rangesAddress(units), size / 2);
+  for (let tile = 0; tile < size; tile += 4) {
+    let first = size;
+    let last = -1;
+    for (let row = tile; row < Math.min(tile + 4, units); row++) {
+      let place = tile * size + (row & 3) * 2;
+      for (let column = 0; column < units; column += 2, place += 8) {
+        const a = couplingCode[row * units + column];
+        const b = column + 1 < units ? couplingCode[row * units + column + 1] : 0;
+        if (a === 0 && b === 0) continue;
+        out[place] = a;
+        out[place + 1] = b;
+        first = Math.min(first, column);
+        last = Math.max(last, column);
+      }
     }
+    const whole = path === 'dense';
+    const empty = last < 0;
+    ranges[tile / 2] = whole || empty ? 0 : first / 2;
+    ranges[tile / 2 + 1] = whole ? size / 2 : empty ? 0 : last / 2 + 1;
   }
 }
 
@@ -66,6 +96,16 @@ interface Block {
   groups: number;
   state: Int32Array;
   field: Int32Array;
+  fieldMultiplier: Int32Array;
+  noiseMultiplier: Int32Array;
+  constant: BigInt64Array;
+}
+
+/** The constant part of a unit's force in Q59, and half of the last bit. */
+function constantForce(plan: RunPlan, unit: number, coupled: boolean): bigint {
+  const offset = BigInt(plan.offsetMultiplier[unit]) << 30n;
+  const bias = coupled ? BigInt(plan.biasInput[unit]) * BigInt(plan.biasMultiplier) : 0n;
+  return bias + offset + (1n << 31n);
 }
 
 function stateIndex(block: Block, replica: number, unit: number): number {
@@ -73,17 +113,39 @@ function stateIndex(block: Block, replica: number, unit: number): number {
   return (group * block.units + unit) * L.GROUP + (replica % L.GROUP);
 }
 
+/** Writes states and state codes of all replicas; codes lie in memory as [group][column pair][replica][column]. */
+function placeInitialState(block: Block, codes: Int16Array, initialState: Int32Array): void {
+  initialState.forEach((x, unit) => {
+    if (x === 0) return;
+    const code = Math.max(-8191, Math.min(8191, (x + (1 << 14)) >> 15));
+    for (let replica = 0; replica < block.groups * L.GROUP; replica++) {
+      const group = Math.floor(replica / L.GROUP);
+      const pair = (group * block.units) / 2 + (unit >> 1);
+      block.state[stateIndex(block, replica, unit)] = x;
+      codes[(pair * L.GROUP + (replica % L.GROUP)) * 2 + (unit & 1)] = code;
+    }
+  });
+}
+
 export class Kernel {
   readonly #memory: WebAssembly.Memory;
   readonly #exports: Exports;
   readonly #area: number;
   readonly #parameters: DataView;
+  readonly #vectorReplicas: number;
   #block: Block | null = null;
 
-  constructor(module: WebAssembly.Module, memory: WebAssembly.Memory, area: number) {
+  /** `vectorReplicas`: the largest group of replicas that takes the matrix-vector product; the bits do not depend on it. */
+  constructor(
+    module: WebAssembly.Module,
+    memory: WebAssembly.Memory,
+    area: number,
+    vectorReplicas = L.VECTOR_REPLICAS_MAX,
+  ) {
     this.#memory = memory;
     this.#exports = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Exports;
     this.#area = area;
+    this.#vectorReplicas = vectorReplicas;
     this.#parameters = new DataView(memory.buffer, area, L.S_BYTES);
   }
 
@@ -102,7 +164,7 @@ export class Kernel {
     const out = new Int16Array(count * plan.reads * plan.units);
     let read = 0;
     for (const phase of plan.phases) {
-      this.#enter(block, phase);
+      this.#enter(block, plan, phase);
       const chunk = chunkSteps(plan.units, block.groups * L.GROUP, phase.coupled);
       let done = 0;
       const advanceTo = (stop: number): boolean => {
@@ -142,10 +204,11 @@ export class Kernel {
     return [word(0), word(1), word(2), word(3)];
   }
 
-  /** Lays out the arrays behind the parameter block, writes the run's constants, sets every state to 0. */
+  /** Lays out the arrays behind the parameter block, writes the run's constants, sets every state to its start. */
   #layOut(plan: RunPlan, firstSample: number, count: number): Block {
     const units = padded(plan.units);
     const groups = Math.ceil(count / L.GROUP);
+    const lanes = units * groups * L.GROUP;
     const buffer = this.#memory.buffer;
     let next = this.#area + L.S_BYTES;
     const take = (word: number, bytes: number): number => {
@@ -154,45 +217,60 @@ export class Kernel {
       next += bytes;
       return address;
     };
-    const perUnit = (word: number, values: ArrayLike<number>): Int32Array => {
+    const constant = new BigInt64Array(buffer, take(L.P_CONSTANT, units * 8), units).fill(0n);
+    const perUnit = (word: number, values: ArrayLike<number> = []): Int32Array => {
       const array = new Int32Array(buffer, take(word, units * 4), units).fill(0);
       array.set(values);
       return array;
     };
     perUnit(L.P_J2, plan.j2Multiplier);
     perUnit(L.P_J4, plan.j4Multiplier);
-    perUnit(L.P_BIAS, plan.biasCode);
-    const field = perUnit(L.P_FIELD, []);
-    const lanes = units * groups * L.GROUP;
+    perUnit(L.P_COUPLING, plan.couplingMultiplier);
+    perUnit(
+      L.P_MEMORY,
+      plan.noiseMemory_q15.map((a) => a << 15),
+    );
+    perUnit(L.P_FRESH, plan.noiseMemory_q15.map(freshWeight));
+    const noiseMultiplier = perUnit(L.P_NOISE);
+    const field = perUnit(L.P_FIELD);
+    const fieldMultiplier = perUnit(L.P_FIELD_MULTIPLIER);
     const state = new Int32Array(buffer, take(L.P_STATE, lanes * 4), lanes).fill(0);
-    new Int16Array(buffer, take(L.P_CODES, lanes * 2), lanes).fill(0);
+    const codes = new Int16Array(buffer, take(L.P_CODES, lanes * 2), lanes).fill(0);
     new Int16Array(buffer, take(L.P_CODES_NEXT, lanes * 2), lanes).fill(0);
+    new Int32Array(buffer, take(L.P_COLOUR, lanes * 4), lanes).fill(0);
     this.#set([
       [L.P_UNITS_PADDED, units],
-      [L.P_GROUPS, groups],
+      [L.P_COUNT, count],
       [L.P_FIRST_SAMPLE, firstSample],
       [L.P_STEP, 0],
       [L.P_KEY_LOW, plan.seedLow],
       [L.P_KEY_HIGH, plan.seedHigh],
-      [L.P_COUPLING_MULTIPLIER, plan.couplingMultiplier],
+      [L.P_EXACT_PAIRS, plan.exactColumns / 2],
       [L.P_COUPLING_DROP, Math.max(0, -plan.couplingExponent)],
       [L.P_COUPLING_GROW, Math.max(0, plan.couplingExponent)],
-      [L.P_BIAS_MULTIPLIER, plan.biasMultiplier],
+      [L.P_COLOURED, plan.noiseMemory_q15.some((a) => a !== 0) ? 1 : 0],
+      [L.P_VECTOR_REPLICAS, this.#vectorReplicas],
+      [L.P_RANGES, rangesAddress(plan.units)],
     ]);
-    return { units, count, groups, state, field };
+    const block = { units, count, groups, state, field, fieldMultiplier, noiseMultiplier, constant };
+    placeInitialState(block, codes, plan.initialState);
+    return block;
   }
 
-  #enter(block: Block, phase: PhasePlan): void {
+  #enter(block: Block, plan: RunPlan, phase: PhasePlan): void {
     block.field.fill(0);
     if (phase.fieldCode) block.field.set(phase.fieldCode);
+    block.fieldMultiplier.set(phase.fieldMultiplier);
+    block.noiseMultiplier.set(phase.noiseMultiplier);
+    for (let unit = 0; unit < plan.units; unit++) {
+      block.constant[unit] = constantForce(plan, unit, phase.coupled);
+    }
     this.#set([
       [L.P_PHASE_STEP, 0],
       [L.P_PHASE_STEPS, phase.steps],
       [L.P_COUPLED, phase.coupled ? 1 : 0],
-      [L.P_FIELD_MULTIPLIER, phase.fieldMultiplier],
       [L.P_FIELD_FROM, phase.from_q15],
       [L.P_FIELD_TO, phase.to_q15],
-      [L.P_NOISE_MULTIPLIER, phase.noiseMultiplier],
     ]);
   }
 

@@ -1,6 +1,7 @@
 // The oracle: the kernel's arithmetic once more in plain TypeScript, one unit at a time, slow and obviously right. No
 // 64-bit type is needed: products are split at 16 bits, so that every intermediate is an exact integer in a double.
 import type { RunPlan, PhasePlan } from './coefficients.ts';
+import { freshWeight } from './coefficients.ts';
 import { philox4x32 } from './philox.ts';
 import type { Words4 } from './philox.ts';
 
@@ -58,27 +59,36 @@ interface Step {
   ramp_q15: number;
 }
 
-function stepUnit(s: Step, unit: number, state: readonly number[], codes: readonly number[]): number {
+/** The unit's noise at this step in Q15 of a table code, from that of the step before. */
+function noiseInput(s: Step, unit: number, before: number): number {
+  const white = noiseCode(s.plan, s.table, s.sample, unit, s.step) * 2 ** 15;
+  if (s.step === 0) return white;
+  const memory_q15 = s.plan.noiseMemory_q15[unit];
+  const sum = new ProductSum().add(before, memory_q15 * 2 ** 15).add(white, freshWeight(memory_q15));
+  return clamp(sum.highWord(2 ** 31), 2 ** 28) * 4;
+}
+
+function stepUnit(s: Step, unit: number, x: number, noise: number, codes: readonly number[]): number {
   const { plan, phase } = s;
-  const x = state[unit];
   const xs = x * 4;
   const x2 = highProduct(xs, xs);
   const x3 = highProduct(x2 * 4, xs);
   const sum = new ProductSum()
     .add(xs, plan.j2Multiplier[unit])
     .add(x3 * 4, plan.j4Multiplier[unit])
-    .add(noiseCode(plan, s.table, s.sample, unit, s.step) * 2 ** 15, phase.noiseMultiplier);
-  if (phase.fieldCode) sum.add(phase.fieldCode[unit] * s.ramp_q15 * 16, phase.fieldMultiplier);
+    .add(2 ** 30, plan.offsetMultiplier[unit])
+    .add(noise, phase.noiseMultiplier[unit]);
+  if (phase.fieldCode) sum.add(phase.fieldCode[unit] * s.ramp_q15 * 16, phase.fieldMultiplier[unit]);
   if (phase.coupled) {
-    sum.add(plan.biasCode[unit] * 2 ** 19, plan.biasMultiplier);
+    sum.add(plan.biasInput[unit], plan.biasMultiplier);
     let row = 0;
     for (let j = 0; j < plan.units; j++) row += s.couplings[unit * plan.units + j] * codes[j];
-    sum.add(couplingInput(plan, row), plan.couplingMultiplier);
+    sum.add(couplingInput(plan, row), plan.couplingMultiplier[unit]);
   }
   return clamp(x + sum.highWord(2 ** 31), RAIL);
 }
 
-/** One restart from 0. Writes its record of readout codes to `out` and returns the final state. */
+/** One restart. Writes its record of readout codes to `out` and returns the final state. */
 function relaxSample(
   plan: RunPlan,
   couplings: Int16Array,
@@ -86,7 +96,8 @@ function relaxSample(
   sample: number,
   out: Int16Array,
 ): number[] {
-  let state = new Array<number>(plan.units).fill(0);
+  let state = [...plan.initialState];
+  let noise = new Array<number>(plan.units).fill(0);
   let written = 0;
   let step = 0;
   for (const phase of plan.phases) {
@@ -95,9 +106,9 @@ function relaxSample(
       if (k === phase.steps) break;
       const ramp_q15 = phase.from_q15 + Math.trunc(((phase.to_q15 - phase.from_q15) * k) / phase.steps);
       const now: Step = { plan, phase, couplings, table, sample, step, ramp_q15 };
-      const old = state;
-      const codes = old.map(stateCode);
-      state = old.map((_, unit) => stepUnit(now, unit, old, codes));
+      const codes = state.map(stateCode);
+      noise = noise.map((before, unit) => noiseInput(now, unit, before));
+      state = state.map((x, unit) => stepUnit(now, unit, x, noise[unit], codes));
       step += 1;
     }
   }
@@ -111,7 +122,7 @@ export interface OracleResult {
   state: Int32Array;
 }
 
-/** Runs a plan. `couplings` is the full matrix (fullCouplings), `table` the Gaussian table. */
+/** Runs a plan. `couplings` is the effective matrix, N x N, `table` the Gaussian table. */
 export function runOracle(plan: RunPlan, couplings: Int16Array, table: Int16Array): OracleResult {
   const record = plan.reads * plan.units;
   const codes = new Int16Array(plan.samples * record);

@@ -5,6 +5,7 @@ import { cpSync, globSync, rmSync } from 'node:fs';
 
 const carried = [
   'firmware-sim/chip/kernel/wasm/*',
+  'firmware-sim/chip/profile/profiles/*',
   'src/link/messages/generated/*.{js,d.ts}',
   'src/training/data/*.md',
 ];

@@ -2,3 +2,11 @@
 export * from './analog-core.ts';
 export { CoreError, createTwinCore } from './twin-core.ts';
 export type { CoreErrorCode, TwinCoreOptions } from './twin-core.ts';
+export {
+  IDEAL_PROFILE,
+  loadProfile,
+  profileDigest,
+  ProfileError,
+  SHIPPED_PROFILES,
+} from './profile/index.ts';
+export type { ChipProfile } from './profile/index.ts';

@@ -5,11 +5,22 @@ import type { AnalogCore, CoreProgram, CoreRun } from './analog-core.ts';
 import { checkEffective, checkProgram, checkSchedule, checkStability } from './checks.ts';
 import type { EffectiveProgram } from './effective-program.ts';
 import { idealProgram } from './effective-program.ts';
+import {
+  advanceDrift,
+  drifts,
+  driftValues,
+  ImperfectChip,
+  mistimed,
+  startDrift,
+} from './imperfections/index.ts';
+import type { DriftState, DriftValues, EffectiveCouplings } from './imperfections/index.ts';
 import { couplingNorms, isCoupled, planRun, programMultipliers } from './kernel/coefficients.ts';
 import type { CouplingNorms, RunPlan } from './kernel/coefficients.ts';
 import { buildGaussianTable, GAUSSIAN_SHA256 } from './kernel/gaussian.ts';
 import { createKernelMemory, writeCouplings, writeGaussianTable } from './kernel/kernel.ts';
 import { WorkerPool } from './kernel/pool.ts';
+import { isIdeal } from './profile/index.ts';
+import type { ChipProfile } from './profile/index.ts';
 
 /** Bound of the overflow proof in kernel/coefficients.ts. */
 const UNITS_LIMIT = 4096;
@@ -21,8 +32,15 @@ export interface TwinCoreOptions {
   units: number;
   /** Worker threads, 1 to 64; the samples do not depend on it. */
   threads: number;
-  /** Error of the actual noise temperature: kT_actual = kT_programmed * (1 + error), above -1. */
-  noiseTemperatureError_ratio: number;
+  /**
+   * Error of the actual noise temperature: kT_actual = kT_programmed * (1 + error), above -1. Overrides the common error
+   * of the profile.
+   */
+  noiseTemperatureError_ratio?: number;
+  /** What differs from an ideal chip; absent: nothing. */
+  profile?: ChipProfile;
+  /** Time since power on, seconds, for the drift of the profile; absent: it stands still at 0. */
+  deviceTime_s?: () => number;
 }
 
 export type CoreErrorCode = 'busy' | 'no-program' | 'bad-options' | 'damaged-kernel' | 'worker-failed';
@@ -40,8 +58,22 @@ export class CoreError extends Error {
 }
 
 interface LoadedProgram {
+  /** On an ideal chip, or at the time of loading and the finest step. */
   effective: EffectiveProgram;
+  couplings: EffectiveCouplings;
   norms: CouplingNorms;
+}
+
+/** The core's own copy, without the coupling codes: effective programs carry them. */
+function copyProgram(program: CoreProgram): CoreProgram {
+  return {
+    ...program,
+    couplingCode: new Int16Array(0),
+    biasCode: program.biasCode.slice(),
+    j2Code: program.j2Code.slice(),
+    j4Code: program.j4Code.slice(),
+    scale: { ...program.scale },
+  };
 }
 
 class TwinCore implements AnalogCore {
@@ -49,11 +81,20 @@ class TwinCore implements AnalogCore {
   readonly #memory: WebAssembly.Memory;
   readonly #pool: WorkerPool;
   readonly #noiseTemperatureError_ratio: number;
+  readonly #chip: ImperfectChip | null;
+  readonly #deviceTime_s: () => number;
+  #drift: DriftState | null = null;
   #active: LoadedProgram | null = null;
 
   constructor(options: TwinCoreOptions, memory: WebAssembly.Memory, pool: WorkerPool) {
+    const { profile } = options;
     this.unitsMax = options.units;
-    this.#noiseTemperatureError_ratio = options.noiseTemperatureError_ratio;
+    this.#noiseTemperatureError_ratio = actualNoiseTemperatureError_ratio(options);
+    this.#deviceTime_s = options.deviceTime_s ?? (() => 0);
+    this.#chip = profile && !isIdeal(profile) ? new ImperfectChip(profile, options.units) : null;
+    if (profile && drifts(profile.drift)) {
+      this.#drift = startDrift(profile.drift, profile.seed, options.units);
+    }
     this.#memory = memory;
     this.#pool = pool;
   }
@@ -62,12 +103,12 @@ class TwinCore implements AnalogCore {
   load(program: CoreProgram): void {
     this.#requireIdle();
     checkProgram(program, this.unitsMax);
-    const effective = idealProgram(program);
+    const { effective, couplings } = this.#effectiveOnLoad(program);
     checkEffective(effective);
     const norms = couplingNorms(program.units, effective.couplingCode);
     programMultipliers(effective, norms, STEP_MIN_NS, true);
     checkStability(effective, norms, true, STEP_MIN_NS);
-    this.#active = { effective, norms };
+    this.#active = { effective, couplings, norms };
     writeCouplings(this.#memory, program.units, effective.couplingCode);
   }
 
@@ -77,9 +118,13 @@ class TwinCore implements AnalogCore {
 
   async run(run: CoreRun, signal?: AbortSignal): Promise<Int16Array> {
     this.#requireIdle();
+    this.#advanceDrift();
     const plan = this.#plan(run);
+    const drift = this.#driftValues();
     try {
-      return await this.#pool.run(plan, signal);
+      if (this.#chip === null) return await this.#pool.run(plan, signal);
+      const raw = await this.#pool.runRaw(plan, signal);
+      return this.#chip.readout.deliver(raw, { ...plan, seed: run.seed }, drift);
     } catch (cause) {
       if (signal?.aborted) throw cause;
       throw new CoreError('worker-failed', 'a kernel worker failed during a run', { cause });
@@ -99,14 +144,52 @@ class TwinCore implements AnalogCore {
 
   #plan(run: CoreRun): RunPlan {
     if (!this.#active) throw new CoreError('no-program', 'no program is loaded');
-    const { effective, norms } = this.#active;
-    checkSchedule(run, effective.program.units);
+    const { norms, couplings, effective: loaded } = this.#active;
+    checkSchedule(run, loaded.program.units);
+    const chip = this.#chip;
+    if (chip === null) return this.#planEffective(loaded, norms, run);
+    const actual = mistimed(run, chip.profile.timing);
+    checkSchedule(actual, loaded.program.units);
+    const effective = chip.effective(loaded.program, couplings, run.step_ns, this.#driftValues());
+    checkEffective(effective);
+    return this.#planEffective(effective, norms, actual);
+  }
+
+  #planEffective(effective: EffectiveProgram, norms: CouplingNorms, run: CoreRun): RunPlan {
     checkStability(effective, norms, isCoupled(run), run.step_ns);
     return planRun(effective, norms, run, this.#noiseTemperatureError_ratio);
   }
+
+  #effectiveOnLoad(program: CoreProgram): { effective: EffectiveProgram; couplings: EffectiveCouplings } {
+    if (this.#chip === null) {
+      const effective = idealProgram(program);
+      return { effective, couplings: effective };
+    }
+    const couplings = this.#chip.couplings(program);
+    const kept = copyProgram(program);
+    return { effective: this.#chip.effective(kept, couplings, STEP_MIN_NS, this.#driftValues()), couplings };
+  }
+
+  /** A run sees the chip as it is when it begins. */
+  #advanceDrift(): void {
+    if (this.#drift === null || this.#chip === null) return;
+    const { drift, seed } = this.#chip.profile;
+    this.#drift = advanceDrift(this.#drift, drift, seed, this.unitsMax, this.#deviceTime_s());
+  }
+
+  #driftValues(): DriftValues | null {
+    if (this.#drift === null || this.#chip === null) return null;
+    return driftValues(this.#drift, this.#chip.profile.drift, this.unitsMax);
+  }
 }
 
-function checkOptions({ units, threads, noiseTemperatureError_ratio }: TwinCoreOptions): void {
+function actualNoiseTemperatureError_ratio(options: TwinCoreOptions): number {
+  return options.noiseTemperatureError_ratio ?? options.profile?.noise.temperature.common_ratio ?? 0;
+}
+
+function checkOptions(options: TwinCoreOptions): void {
+  const { units, threads } = options;
+  const noiseTemperatureError_ratio = actualNoiseTemperatureError_ratio(options);
   const integer = (name: string, value: number, limit: number): void => {
     if (Number.isInteger(value) && value >= 1 && value <= limit) return;
     throw new CoreError('bad-options', `${name} is ${value}; allowed are integers from 1 to ${limit}`);

@@ -1,18 +1,24 @@
 // A whole twin: analog core, firmware, identity and randomness, ready to be served by a port.
 import { createHash, randomBytes } from 'node:crypto';
-import { createTwinCore } from '../chip/index.ts';
+import { createTwinCore, IDEAL_PROFILE, profileDigest } from '../chip/index.ts';
+import type { ChipProfile } from '../chip/index.ts';
 import { createController, twinCapabilities, twinLimits } from '../firmware/index.ts';
 import type { BoardClock, Controller } from '../firmware/index.ts';
 
 const UID_BYTES = 8;
+/** What DeviceHello has room for. */
+const VERSION_MAX = 31;
+const DIGEST_SHOWN = 8;
 
 export interface TwinOptions {
   /** Largest program, in units. */
   units: number;
   /** Kernel threads; the samples do not depend on it. */
   threads: number;
-  /** Relative error of the actual noise temperature, a planted miscalibration. */
-  noiseTemperatureError_ratio: number;
+  /** Relative error of the actual noise temperature, a planted miscalibration; overrides that of the profile. */
+  noiseTemperatureError_ratio?: number;
+  /** What differs from an ideal chip; absent: nothing. */
+  profile?: ChipProfile;
   /** Names the device (its uid), and draws the seeds of runs that carry none; absent: another device at every start. */
   seed?: bigint;
   firmwareVersion: string;
@@ -23,15 +29,32 @@ export interface Twin {
   readonly controller: Controller;
   /** Hexadecimal, as the host's link states it. */
   readonly uid: string;
+  /** Name and SHA-256 (hexadecimal) of the profile it was built with. */
+  readonly profile: { readonly name: string; readonly digest: string };
   close(): Promise<void>;
 }
 
 /** Builds a twin and starts its kernel threads. Throws CoreError 'bad-options'. */
 export async function createTwin(options: TwinOptions): Promise<Twin> {
   const { units, threads, noiseTemperatureError_ratio, clock, firmwareVersion } = options;
+  const profile = options.profile ?? IDEAL_PROFILE;
+  const identity = { name: profile.name, digest: profileDigest(profile) };
+  // A chip of another kind is another device, whatever its seed; the ideal one keeps the name it always had.
+  const ideal = identity.digest === profileDigest(IDEAL_PROFILE);
+  const kind = ideal ? '' : `, profile ${identity.digest}`;
+  const version = ideal
+    ? firmwareVersion
+    : `${firmwareVersion}+${profile.name}.${identity.digest.slice(0, DIGEST_SHOWN)}`.slice(0, VERSION_MAX);
   const origin = options.seed === undefined ? randomBytes(16).toString('hex') : `seed ${options.seed}`;
-  const uid = digest(`thermoloop twin, ${units} units, ${origin}`).subarray(0, UID_BYTES);
-  const core = await createTwinCore({ units, threads, noiseTemperatureError_ratio });
+  const uid = digest(`thermoloop twin, ${units} units, ${origin}${kind}`).subarray(0, UID_BYTES);
+  const started_ms = clock.now_ms();
+  const core = await createTwinCore({
+    units,
+    threads,
+    noiseTemperatureError_ratio,
+    profile,
+    deviceTime_s: () => (clock.now_ms() - started_ms) / 1000,
+  });
   let drawn = 0n;
   const controller = createController({
     core,
@@ -39,13 +62,14 @@ export async function createTwin(options: TwinOptions): Promise<Twin> {
     // Never from the seed: a restarted twin must be seen as rebooted.
     random32: () => randomBytes(4).readUInt32LE(),
     drawSeed: () => digest(`${origin}, run ${(drawn += 1n)}`).readBigUInt64LE(),
-    identity: { uid, firmwareVersion, firmwareGit: new Uint8Array(0), simulated: true },
+    identity: { uid, firmwareVersion: version, firmwareGit: new Uint8Array(0), simulated: true },
     capabilities: twinCapabilities(units),
     limits: twinLimits(units),
   });
   return {
     controller,
     uid: uid.toString('hex'),
+    profile: identity,
     close: () => {
       controller.close();
       return core.close();

@@ -2,6 +2,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { loadProfile } from '../../firmware-sim/chip/index.ts';
 import { createTwin, servePty, serveTcp } from '../../firmware-sim/ports/index.ts';
 import type { Twin } from '../../firmware-sim/ports/index.ts';
 import { systemClock } from '../clock/clock.ts';
@@ -23,7 +24,8 @@ interface Flags {
   units: number;
   seed?: bigint;
   threads: number;
-  noiseTemperatureError: number;
+  profile: string;
+  noiseTemperatureError?: number;
   json?: boolean;
   exitWithParent?: boolean;
 }
@@ -40,6 +42,7 @@ Examples:
   thermoloop twin --tcp 7700                   a byte stream on 127.0.0.1:7700
   thermoloop twin --tcp 0 --json               on a free port, which the line of JSON names
   thermoloop twin --noise-temperature-error 0.1   a chip that is 10 % hotter than it is programmed to be
+  thermoloop twin --profile typical            a chip with sub-percent errors and drift
 
 Then, in another terminal:
   thermoloop serve --device serial:///tmp/thermoloop0
@@ -60,9 +63,13 @@ export function registerTwin(program: Command): void {
     .option('--threads <n>', 'kernel threads; the samples do not depend on it', integerUpTo(2), 1)
     .option(
       '--noise-temperature-error <ratio>',
-      'relative error of the actual noise temperature, -0.5 to 1: a planted miscalibration',
+      'relative error of the actual noise temperature, -0.5 to 1: a planted miscalibration; overrides the profile',
       noiseTemperatureError,
-      0,
+    )
+    .option(
+      '--profile <name or file>',
+      'what differs from an ideal chip: ideal, typical, hot, worn, or a JSON file (docs/twin.md)',
+      'ideal',
     )
     .option('--json', 'print the line of readiness as JSON')
     .option('--exit-with-parent', 'end when the process that started this one ends')
@@ -80,6 +87,7 @@ async function twin(flags: Flags): Promise<void> {
   const simulated = await createTwin({
     units: flags.units,
     threads: flags.threads,
+    profile: await loadProfile(flags.profile),
     noiseTemperatureError_ratio: flags.noiseTemperatureError,
     firmwareVersion: packageVersion(),
     clock: systemClock,
@@ -88,7 +96,7 @@ async function twin(flags: Flags): Promise<void> {
   let service: Service | null = null;
   try {
     service = await serve(simulated, flags);
-    announce(service.url, simulated.uid, flags);
+    announce(service.url, simulated, flags);
     const ends: Promise<Error | null>[] = [signalled];
     if (parentGone !== null) ends.push(parentGone);
     if (service.failed !== undefined) ends.push(service.failed);
@@ -114,9 +122,10 @@ async function serve(simulated: Twin, flags: Flags): Promise<Service> {
   return { url: `tcp://${host}:${tcp.port}`, close: () => tcp.close() };
 }
 
-function announce(url: string, uid: string, { units, json }: Flags): void {
-  const facts = { ready: true, url, uid, units, pid: process.pid };
-  const line = json ? JSON.stringify(facts) : `twin ${uid} with ${units} units is ready at ${url}`;
+function announce(url: string, { uid, profile }: Twin, { units, json }: Flags): void {
+  const facts = { ready: true, url, uid, units, pid: process.pid, profile };
+  const kind = `profile ${profile.name} ${profile.digest.slice(0, 8)}`;
+  const line = json ? JSON.stringify(facts) : `twin ${uid} with ${units} units (${kind}) is ready at ${url}`;
   process.stdout.write(`${line}\n`);
 }
 

@@ -68,7 +68,10 @@ function withStuckBit(code: number, draw: number): number {
 function analogCouplings(units: number, stored: Int16Array, profile: ChipProfile): EffectiveCouplings {
   const { gain, asymmetry, missing } = profile.couplings;
   const pairs = (units * (units - 1)) / 2;
-  const spread = (entry: { spread_ratio: number; seed: number }, draw: Parameters<typeof gaussians>[1]): PairDraw => {
+  const spread = (
+    entry: { spread_ratio: number; seed: number },
+    draw: Parameters<typeof gaussians>[1],
+  ): PairDraw => {
     if (entry.spread_ratio === 0) return () => 0;
     const g = gaussians([profile.seed, entry.seed], draw, pairs);
     return (pair) => entry.spread_ratio * g[pair];

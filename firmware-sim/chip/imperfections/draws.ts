@@ -75,13 +75,7 @@ export function factors(
 }
 
 /** common + spread g for each. */
-export function offsets(
-  key: Key,
-  draw: Draw,
-  count: number,
-  common: number,
-  spread: number,
-): Float64Array {
+export function offsets(key: Key, draw: Draw, count: number, common: number, spread: number): Float64Array {
   const out = new Float64Array(count).fill(common);
   if (spread === 0) return out;
   const g = gaussians(key, draw, count);

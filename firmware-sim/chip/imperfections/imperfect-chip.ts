@@ -1,7 +1,6 @@
 // One chip with its profile: draws its individual values once, and turns programs, schedules and states into what this
 // chip makes of them. Pure but for the cached draws: the same arguments give the same result on every machine.
 import type { CoreProgram } from '../analog-core.ts';
-import { idealProgram } from '../effective-program.ts';
 import type { EffectiveProgram } from '../effective-program.ts';
 import type { ChipProfile } from '../profile/schema.ts';
 import { dacsOf } from './converters.ts';
@@ -53,7 +52,7 @@ export class ImperfectChip {
 
   /**
    * What this chip makes of a program at one step and one state of its drift (null: none). The common error of the noise
-   * temperature is not in it, the common drift is.
+   * temperature is not in it, the common drift is. Keeps the arrays it is given.
    */
   effective(
     program: CoreProgram,
@@ -64,8 +63,7 @@ export class ImperfectChip {
     const { units } = program;
     const take = (values: Float64Array): Float64Array => values.slice(0, units);
     const colour = noiseColour(this.profile, this.#unitsMax, step_ns);
-    const gain =
-      (1 + this.profile.couplings.gain.common_ratio) * (1 + (drift?.couplingGain_ratio ?? 0));
+    const gain = (1 + this.profile.couplings.gain.common_ratio) * (1 + (drift?.couplingGain_ratio ?? 0));
     const offset_E0 = take(this.#offset_E0);
     const noiseAmplitudeFactor = new Float64Array(units);
     for (let unit = 0; unit < units; unit++) {
@@ -74,11 +72,13 @@ export class ImperfectChip {
       noiseAmplitudeFactor[unit] = Math.sqrt(temperature) * (colour?.amplitudeFactor[unit] ?? 1);
     }
     return {
-      ...idealProgram(program),
+      program,
       ...couplings,
       couplingFactor: new Float64Array(units).fill(gain),
       biasCode: this.#bias(program.biasCode),
       offset_E0,
+      j2Code: program.j2Code,
+      j4Code: program.j4Code,
       j2Factor: take(this.#j2),
       j4Factor: take(this.#j4),
       noiseAmplitudeFactor,

@@ -18,7 +18,10 @@ export function brokenUnits(profile: ChipProfile, unitsMax: number): BrokenUnits
     frozen: new Uint8Array(unitsMax),
     frozenState: new Float64Array(unitsMax),
   };
-  const members = (entry: typeof dead | typeof stuck, draw: typeof DRAW.dead | typeof DRAW.stuck): number[] => [
+  const members = (
+    entry: typeof dead | typeof stuck,
+    draw: typeof DRAW.dead | typeof DRAW.stuck,
+  ): number[] => [
     ...chosen([profile.seed, entry.seed], draw, unitsMax, entry.share),
     ...entry.units.filter((unit) => unit < unitsMax),
   ];

@@ -127,6 +127,9 @@ function placeInitialState(block: Block, codes: Int16Array, initialState: Int32A
   });
 }
 
+/** Readout codes, or raw states. */
+export type ReadoutBlock = Int16Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
+
 export class Kernel {
   readonly #memory: WebAssembly.Memory;
   readonly #exports: Exports;
@@ -159,9 +162,24 @@ export class Kernel {
     count: number,
     stopped: () => boolean,
   ): Int16Array<ArrayBuffer> | null {
+    const out = new Int16Array(count * plan.reads * plan.units);
+    return this.#run(plan, first, count, stopped, out) ? out : null;
+  }
+
+  /** The same with the states in Q27 instead of codes. */
+  runBlockRaw(
+    plan: RunPlan,
+    first: number,
+    count: number,
+    stopped: () => boolean,
+  ): Int32Array<ArrayBuffer> | null {
+    const out = new Int32Array(count * plan.reads * plan.units);
+    return this.#run(plan, first, count, stopped, out) ? out : null;
+  }
+
+  #run(plan: RunPlan, first: number, count: number, stopped: () => boolean, out: ReadoutBlock): boolean {
     const block = this.#layOut(plan, plan.firstSample + first, count);
     this.#block = block;
-    const out = new Int16Array(count * plan.reads * plan.units);
     let read = 0;
     for (const phase of plan.phases) {
       this.#enter(block, plan, phase);
@@ -177,12 +195,12 @@ export class Kernel {
         return true;
       };
       for (const stop of phase.readAtStep) {
-        if (!advanceTo(stop)) return null;
+        if (!advanceTo(stop)) return false;
         this.#readInto(out, block, plan, read++);
       }
-      if (!advanceTo(phase.steps)) return null;
+      if (!advanceTo(phase.steps)) return false;
     }
-    return out;
+    return true;
   }
 
   /** States in Q27 after the last block, [replica][unit]: what the tests hold to the oracle, bit for bit. */
@@ -279,13 +297,14 @@ export class Kernel {
     for (const [offset, value] of words) this.#parameters.setUint32(offset, value, true);
   }
 
-  /** Converts all states of a block to readout codes: Q27 to 2^-10 of x, rounded, clamped to 12 bits. */
-  #readInto(out: Int16Array, block: Block, plan: RunPlan, read: number): void {
+  /** Converts all states of a block to readout codes (Q27 to 2^-10 of x, rounded, clamped to 12 bits), or copies them. */
+  #readInto(out: ReadoutBlock, block: Block, plan: RunPlan, read: number): void {
+    const raw = out instanceof Int32Array;
     for (let k = 0; k < block.count; k++) {
       const to = (k * plan.reads + read) * plan.units;
       for (let unit = 0; unit < plan.units; unit++) {
-        const code = (block.state[stateIndex(block, k, unit)] + (1 << 16)) >> 17;
-        out[to + unit] = Math.max(-2047, Math.min(2047, code));
+        const state = block.state[stateIndex(block, k, unit)];
+        out[to + unit] = raw ? state : Math.max(-2047, Math.min(2047, (state + (1 << 16)) >> 17));
       }
     }
   }

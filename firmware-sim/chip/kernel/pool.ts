@@ -11,7 +11,7 @@ const workerUrl = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './w
 
 interface ActiveRun {
   plan: RunPlan;
-  codes: Int16Array;
+  codes: Int16Array | Int32Array;
   busyWorkers: number;
   finish(): void;
 }
@@ -72,12 +72,28 @@ export class WorkerPool {
   }
 
   /** Runs a plan on all workers; settles only when all are idle again. Rejects with the signal's reason. */
-  async run(plan: RunPlan, signal?: AbortSignal): Promise<Int16Array> {
+  run(plan: RunPlan, signal?: AbortSignal): Promise<Int16Array> {
+    return this.#execute(plan, new Int16Array(plan.samples * plan.reads * plan.units), signal);
+  }
+
+  /** The same, with the states in Q27 at the reads instead of the codes of an ideal converter. */
+  runRaw(plan: RunPlan, signal?: AbortSignal): Promise<Int32Array> {
+    return this.#execute(plan, new Int32Array(plan.samples * plan.reads * plan.units), signal);
+  }
+
+  async #execute<Codes extends Int16Array | Int32Array>(
+    plan: RunPlan,
+    codes: Codes,
+    signal?: AbortSignal,
+  ): Promise<Codes> {
     signal?.throwIfAborted();
-    const codes = new Int16Array(plan.samples * plan.reads * plan.units);
     Atomics.store(this.#control, CONTROL.nextBlock, 0);
     Atomics.store(this.#control, CONTROL.stop, 0);
-    const order: RunOrder = { plan, blockReplicas: blockReplicas(plan.samples, this.#workers.length) };
+    const order: RunOrder = {
+      plan,
+      blockReplicas: blockReplicas(plan.samples, this.#workers.length),
+      raw: codes instanceof Int32Array,
+    };
     const stop = (): void => void Atomics.store(this.#control, CONTROL.stop, 1);
     signal?.addEventListener('abort', stop, { once: true });
     try {

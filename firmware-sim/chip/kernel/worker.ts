@@ -12,12 +12,13 @@ function report(message: WorkerReport, transfer: ArrayBuffer[] = []): void {
   parentPort?.postMessage(message, transfer);
 }
 
-function work({ plan, blockReplicas }: RunOrder): void {
+function work({ plan, blockReplicas, raw }: RunOrder): void {
   while (!stopped()) {
     const first = Atomics.add(control, CONTROL.nextBlock, 1) * blockReplicas;
     if (first >= plan.samples) break;
     const count = Math.min(blockReplicas, plan.samples - first);
-    const codes = kernel.runBlock(plan, first, count, stopped);
+    const block = [plan, first, count, stopped] as const;
+    const codes = raw ? kernel.runBlockRaw(...block) : kernel.runBlock(...block);
     if (codes !== null) report({ kind: 'block', firstSample: first, codes }, [codes.buffer]);
   }
   report({ kind: 'idle' });

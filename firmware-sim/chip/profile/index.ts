@@ -2,5 +2,5 @@
 export { ProfileError } from './errors.ts';
 export type { ProfileErrorCode } from './errors.ts';
 export { loadProfile, parseProfile, profileDigest, SHIPPED_PROFILES } from './load.ts';
-export { chipProfileSchema, IDEAL_PROFILE, PROFILE_VERSION } from './schema.ts';
+export { chipProfileSchema, IDEAL_PROFILE, isIdeal, PROFILE_VERSION } from './schema.ts';
 export type { ChipProfile, ChipProfileInput } from './schema.ts';

@@ -8,7 +8,8 @@ import type { ChipProfile } from './schema.ts';
 
 export const SHIPPED_PROFILES = ['ideal', 'typical', 'hot', 'worn'] as const;
 const ISSUES_SHOWN = 5;
-const REMEDY = 'The profiles in firmware-sim/chip/profile/profiles list every field; docs/twin.md explains them.';
+const REMEDY =
+  'The profiles in firmware-sim/chip/profile/profiles list every field; docs/twin.md explains them.';
 
 /** Loads a shipped profile by name, or a JSON file by path (anything with a slash or a dot). Throws ProfileError. */
 export async function loadProfile(nameOrFile: string): Promise<ChipProfile> {
@@ -28,9 +29,14 @@ export async function loadProfile(nameOrFile: string): Promise<ChipProfile> {
     text = await readFile(nameOrFile, 'utf8');
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new ProfileError('unreadable', `cannot read the chip profile ${nameOrFile}: ${why}`, 'Name a JSON file.', {
-      cause,
-    });
+    throw new ProfileError(
+      'unreadable',
+      `cannot read the chip profile ${nameOrFile}: ${why}`,
+      'Name a JSON file.',
+      {
+        cause,
+      },
+    );
   }
   return parseProfile(text, nameOrFile);
 }
@@ -46,9 +52,14 @@ export function parseProfile(text: string, origin: string): ChipProfile {
   }
   const result = chipProfileSchema.safeParse(document);
   if (result.success) return result.data;
-  throw new ProfileError('invalid', `the chip profile ${origin} is not valid:\n${describe(result.error)}`, REMEDY, {
-    cause: result.error,
-  });
+  throw new ProfileError(
+    'invalid',
+    `the chip profile ${origin} is not valid:\n${describe(result.error)}`,
+    REMEDY,
+    {
+      cause: result.error,
+    },
+  );
 }
 
 /** One line per issue: where, what is allowed. */

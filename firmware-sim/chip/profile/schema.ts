@@ -1,6 +1,7 @@
 // The chip profile: one document with everything that makes a simulated chip differ from an ideal one. Absent and zero
 // mean "off"; magnitudes carry their unit in their name. docs/twin.md says what each does and which statistic sees it.
 import { z } from 'zod';
+import { thermalSchema } from '../thermal/schema.ts';
 
 export const PROFILE_VERSION = 1;
 const SEED_LIMIT = 2 ** 32 - 1;
@@ -19,7 +20,10 @@ const seed = z
   .describe('Draws the individual values of this entry, together with the seed of the profile.');
 const magnitude = (most: number, what: string) => z.number().min(0).max(most).default(0).describe(what);
 const signed = (most: number, what: string) => z.number().min(-most).max(most).default(0).describe(what);
-const unit = z.int().min(0).max(UNITS_MAX - 1);
+const unit = z
+  .int()
+  .min(0)
+  .max(UNITS_MAX - 1);
 const unitList = (what: string) => z.array(unit).max(LIST_MAX).default([]).describe(what);
 
 /** A relative error: the same for all, and different for each. */
@@ -35,7 +39,10 @@ const ratioError = (of: string) =>
 const dac = (of: string) =>
   z
     .strictObject({
-      inl_codes: magnitude(16, `Integral non-linearity of ${of}: s.d. over the converters of the bow at half scale.`),
+      inl_codes: magnitude(
+        16,
+        `Integral non-linearity of ${of}: s.d. over the converters of the bow at half scale.`,
+      ),
       dnl_codes: magnitude(
         8,
         `Differential non-linearity of ${of}: s.d. of the error of the largest bit; a bit of half the weight has 1/sqrt(2) of it.`,
@@ -63,19 +70,27 @@ const readout = z
     droop: z
       .strictObject({
         rate_perMicrosecond: magnitude(1, 'Rate at which a held value decays towards 0.'),
-        conversion_ns: magnitude(1000, 'Time of one conversion; unit k is converted k conversions after the hold.'),
+        conversion_ns: magnitude(
+          1000,
+          'Time of one conversion; unit k is converted k conversions after the hold.',
+        ),
       })
       .prefault({}),
     adc: z
       .strictObject({
         inl_codes: signed(16, 'Integral non-linearity of the converter: the S-shaped bow at half scale.'),
-        dnl_codes: magnitude(0.3, 'Differential non-linearity of the converter: s.d. of the width of a code.'),
+        dnl_codes: magnitude(
+          0.3,
+          'Differential non-linearity of the converter: s.d. of the width of a code.',
+        ),
         range_x: z
           .number()
           .min(0.1)
           .max(2)
           .default(2)
-          .describe('Largest |x| that is converted; beyond it the converter saturates. 2 (the rails) is off.'),
+          .describe(
+            'Largest |x| that is converted; beyond it the converter saturates. 2 (the rails) is off.',
+          ),
         seed,
       })
       .prefault({}),
@@ -118,7 +133,10 @@ const couplings = z
       .prefault({}),
     stuckBits: z
       .strictObject({
-        share: magnitude(SHARE_MAX, 'Share of the couplings one of whose 12 code bits (two\'s complement) is stuck at 0 or 1.'),
+        share: magnitude(
+          SHARE_MAX,
+          "Share of the couplings one of whose 12 code bits (two's complement) is stuck at 0 or 1.",
+        ),
         seed,
       })
       .prefault({}),
@@ -145,7 +163,10 @@ const units = z
   .strictObject({
     dead: z
       .strictObject({
-        share: magnitude(SHARE_MAX, 'Share of the units that stand at 0 and deliver 0; rounded down to whole units.'),
+        share: magnitude(
+          SHARE_MAX,
+          'Share of the units that stand at 0 and deliver 0; rounded down to whole units.',
+        ),
         units: unitList('Units that are dead, beside the drawn ones.'),
         seed,
       })
@@ -163,8 +184,14 @@ const units = z
 
 const timing = z
   .strictObject({
-    clock_ratio: signed(0.2, 'Relative error of all durations and read times: positive is a slow clock, longer phases.'),
-    switchDelay_ns: magnitude(1000, 'Added to every phase: the switch into the next one comes so much too late.'),
+    clock_ratio: signed(
+      0.2,
+      'Relative error of all durations and read times: positive is a slow clock, longer phases.',
+    ),
+    switchDelay_ns: magnitude(
+      1000,
+      'Added to every phase: the switch into the next one comes so much too late.',
+    ),
     readDelay_ns: magnitude(1000, 'Added to the time of every read; a phase lasts until its last read.'),
   })
   .prefault({});
@@ -205,7 +232,9 @@ export const chipProfileSchema = z
       .min(0)
       .max(SEED_LIMIT)
       .default(0)
-      .describe('One chip of this kind: all individual values are drawn from it and from the seed of each entry.'),
+      .describe(
+        'One chip of this kind: all individual values are drawn from it and from the seed of each entry.',
+      ),
     readout,
     potential,
     couplings,
@@ -220,12 +249,22 @@ export const chipProfileSchema = z
     units,
     timing,
     drift,
+    thermal: thermalSchema.optional().describe('Power, heat flow, thermal limits (docs/twin.md).'),
   })
   .describe('Chip profile of the twin.');
 
 export type ChipProfile = z.output<typeof chipProfileSchema>;
 /** As written in a file: everything but version and name may be left out. */
 export type ChipProfileInput = z.input<typeof chipProfileSchema>;
+
+/** Whether a profile has none of the non-idealities; names, seeds and the thermal part do not count. */
+export function isIdeal(profile: ChipProfile): boolean {
+  const plain = (p: ChipProfile): string =>
+    JSON.stringify(chipProfileSchema.parse(p), (key, value: unknown) =>
+      ['name', 'description', 'seed', 'thermal'].includes(key) ? undefined : value,
+    );
+  return plain(profile) === plain(IDEAL_PROFILE);
+}
 
 /** A chip without any non-ideality. */
 export const IDEAL_PROFILE: ChipProfile = chipProfileSchema.parse({

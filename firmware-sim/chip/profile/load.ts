@@ -1,7 +1,7 @@
 // Finds a chip profile, by the name of a shipped one or in a file, and says what is wrong with one that cannot be used.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { ProfileError } from './errors.ts';
 import { chipProfileSchema } from './schema.ts';
 import type { ChipProfile } from './schema.ts';

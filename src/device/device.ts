@@ -2,6 +2,7 @@
 // runs one operation at a time. It never substitutes anything for a device that is away.
 import { sleep, type Timer } from '../clock/clock.ts';
 import { DeviceState, connect, type Link, type LinkError } from '../link/index.ts';
+import { hasPlantedFaults } from '../transports/index.ts';
 import { capabilitiesOf, identityOf } from './capabilities.ts';
 import { failureOf } from './connect-failure.ts';
 import { notStarted, transition, type ConnectionInput, type ConnectionState } from './connection.ts';
@@ -99,6 +100,11 @@ export class Device {
   /** What answered last, as it said itself; never what was expected. */
   get backend(): DeviceBackend | null {
     return this.#lastIdentity?.backend ?? null;
+  }
+
+  /** Faults were planted into the line to this device (a chaos+ address). */
+  get faultsActive(): boolean {
+    return hasPlantedFaults(this.url);
   }
 
   /** Of the device that answered last; null until one was accepted. */

@@ -22,6 +22,8 @@ export interface RelaxDevice {
   readonly reason: DeviceReason | null;
   /** What answered last; null until something has. */
   readonly backend: Backend | null;
+  /** Faults are planted on the way to it; its results say so. */
+  readonly faultsActive: boolean;
   /** Of what answered last; null until something has. */
   readonly capabilities: DeviceCapabilities | null;
   relax(request: RelaxRequest, options: OperationOptions): Promise<RelaxResult>;

@@ -72,6 +72,7 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
       device: device.id,
       deviceUid: run.device.uid,
       backend: run.device.backend,
+      faultsActive: device.faultsActive,
       bootId: run.device.bootId,
       firmware: run.device.firmware,
       schemaHash: run.device.schemaHash,

@@ -88,6 +88,8 @@ export interface JobResult {
     device: string;
     deviceUid: string;
     backend: string;
+    /** Faults were planted into the line; absent in results of before. */
+    faultsActive?: boolean;
     bootId: string;
     firmware: string;
     schemaHash: string;

@@ -1,7 +1,7 @@
 // The host's link against a scripted device over a memory port, on virtual time: the thin path, then what goes wrong.
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { LossyPort, type Damage } from '../../test/support/lossy-port.ts';
+import { lossyPort, type Damage } from '../../test/support/lossy-port.ts';
 import { ScriptedDevice, type Script } from '../../test/support/scripted-device.ts';
 import { seededRandom32 } from '../../test/support/seeded-random.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
@@ -24,7 +24,7 @@ function bench(script: Partial<Script> = {}, options: Partial<ConnectOptions> = 
   const clientId = clients;
   const open = async (): Promise<Link> => {
     await device.start();
-    const port = damage === undefined ? near : new LossyPort(near, damage);
+    const port = damage === undefined ? near : lossyPort(near, damage);
     const random32 = seededRandom32(clientId);
     return clock.settle(connect({ port, clock, random32, clientId, hostVersion: 'test', ...options }));
   };

@@ -1,10 +1,20 @@
-// Device addresses: `serial:///dev/...?baud=`, `tcp://host:port`. Everything a person can get wrong here is an error
+// Device addresses: `serial:///dev/...?baud=`, `tcp://host:port`, either behind `chaos+`. Everything a person can get wrong here is an error
 // that shows how it is done right.
+import { CHAOS_EXAMPLE, parseFaults, type ChaosFaults } from './chaos/faults.ts';
 import { TransportError } from './port.ts';
 
-export type PortAddress =
+export type PlainAddress =
   | { kind: 'serial'; path: string; baud: number; lowLatency: boolean }
   | { kind: 'tcp'; host: string; port: number };
+export type PortAddress = PlainAddress | ChaosAddress;
+
+/** A line that fails on purpose, around another one. */
+export interface ChaosAddress {
+  kind: 'chaos';
+  inner: PlainAddress;
+  faults: ChaosFaults;
+  seed: number;
+}
 
 export const PORT_URL_EXAMPLES =
   'serial:///dev/serial/by-id/usb-thermoloop-if00?baud=921600 or tcp://127.0.0.1:7070';
@@ -15,9 +25,10 @@ const MAX_BAUD = 12_000_000;
 export function parsePortUrl(text: string): PortAddress {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
   if (scheme === undefined) throw badUrl(text, 'it has no scheme');
+  if (scheme.startsWith('chaos+')) return chaosAddress(text);
   if (scheme !== 'serial' && scheme !== 'tcp') {
     throw new TransportError('unsupported-scheme', `no transport for ${scheme}:// in ${text}`, {
-      remedy: `Use serial:// or tcp://, for instance ${PORT_URL_EXAMPLES}.`,
+      remedy: `Use serial:// or tcp://, with chaos+ before it for planted faults, for instance ${PORT_URL_EXAMPLES}.`,
       retryable: false,
     });
   }
@@ -27,6 +38,34 @@ export function parsePortUrl(text: string): PortAddress {
     throw badUrl(text.replace(/\/\/.*@/, '//***@'), 'ports take no user and password');
   }
   return scheme === 'serial' ? serialAddress(text, url) : tcpAddress(text, url);
+}
+
+/** Takes `faults` and `seed` out of the query; what is left is the address of the line inside. */
+function chaosAddress(text: string): ChaosAddress {
+  const [address, query = ''] = text.slice('chaos+'.length).split(/\?(.*)/s);
+  const rest: string[] = [];
+  const own = new Map<string, string>();
+  for (const part of query.split('&').filter((word) => word !== '')) {
+    const [, key, value] = /^(faults|seed)=(.*)$/s.exec(part) ?? [];
+    if (key === undefined) rest.push(part);
+    else if (own.has(key)) throw badUrl(text, `${key} is given twice`);
+    else own.set(key, value);
+  }
+  const inner = parsePortUrl(rest.length === 0 ? address : `${address}?${rest.join('&')}`);
+  if (inner.kind === 'chaos') throw badUrl(text, 'chaos+ stands once');
+  const faults = own.get('faults');
+  if (faults === undefined) throw badUrl(text, `it names no faults; for instance ${CHAOS_EXAMPLE}`);
+  const seed = integerWithin(own.get('seed') ?? '0', 0, 999_999_999);
+  if (seed === null) throw badUrl(text, 'seed is a whole number from 0 to 999999999');
+  return { kind: 'chaos', inner, faults: parseFaults(decoded(text, faults)), seed };
+}
+
+function decoded(text: string, value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    throw badUrl(text, 'it has a broken %-escape');
+  }
 }
 
 function serialAddress(text: string, url: URL): PortAddress {

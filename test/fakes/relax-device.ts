@@ -27,6 +27,7 @@ export class FakeDevice implements RelaxDevice {
   state: RelaxDevice['state'] = 'ready';
   reason: RelaxDevice['reason'] = null;
   backend: Backend | null = 'twin';
+  faultsActive = false;
   capabilities: RelaxDevice['capabilities'] = CAPABILITIES;
   /** Samples of each run, in order: names the jobs in tests of order. */
   readonly ran: number[] = [];

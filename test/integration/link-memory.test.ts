@@ -13,7 +13,7 @@ import { systemClock } from '../../src/clock/clock.ts';
 import { connect, LinkError, type Link, type RunRequest } from '../../src/link/index.ts';
 import { encodeProgramImage, quantise, UNLIMITED_RANGES } from '../../src/physics/index.ts';
 import { createMemoryPair } from '../../src/transports/memory/memory-port.ts';
-import { LossyPort, type Damage } from '../support/lossy-port.ts';
+import { lossyPort, type Damage } from '../support/lossy-port.ts';
 import { seededRandom32, seededUniform } from '../support/seeded-random.ts';
 
 const UNITS = 512;
@@ -65,7 +65,7 @@ async function plug(controller: Controller, damage?: Damage, clientId = (clients
   far.onDrain(() => attachment.drained());
   far.onClosed(() => attachment.detach());
   await far.open(new AbortController().signal);
-  const port = damage === undefined ? near : new LossyPort(near, damage);
+  const port = damage === undefined ? near : lossyPort(near, damage);
   const random32 = seededRandom32(cables);
   const link = await connect({ port, clock: systemClock, random32, clientId, hostVersion: 'test' });
   return { link, unplug: () => far.close() };

@@ -51,6 +51,7 @@ describe('the configuration of serve', () => {
     'twin:?units=64',
     'replay:./x.mcap',
     'chaos+tcp://127.0.0.1:1',
+    'chaos+tcp://127.0.0.1:1?faults=flop:1',
     'http://x',
     '127.0.0.1:7700',
     'tcp://x',
@@ -58,6 +59,11 @@ describe('the configuration of serve', () => {
     const { code, remedy } = refusal({ device });
     expect(code).toBe('bad-device');
     expect(remedy).toContain('serial:///dev/');
+  });
+
+  it('takes a line with planted faults', () => {
+    const device = 'chaos+tcp://127.0.0.1:1?faults=drop:1e-6';
+    expect(config({ device }).device).toBe(device);
   });
 
   it('says of addresses of later versions that they are not built yet', () => {

@@ -62,7 +62,7 @@ export const DEVICE_EXAMPLES = `A device is named by --device, THERMOLOOP_DEVICE
   tcp://127.0.0.1:7700                              a twin, ser2net or a remote chip over TCP
 There is no default and no fallback: for a simulated chip start "thermoloop twin --tcp 127.0.0.1:7700" and use its address.`;
 /** service-api section 7; they come with the parts that implement them. */
-const LATER = ['twin', 'replay', 'chaos+tcp', 'chaos+serial'];
+const LATER = ['twin', 'replay'];
 
 export interface Sources {
   flags: Partial<Record<SettingName, string>>;

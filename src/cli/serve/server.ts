@@ -79,7 +79,13 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
     device.start();
     await firstAnswer(device, config);
     const devices = new Map([[device.id, device]]);
-    const runner = createJobRunner<Device>({ store, devices, clock, procedures: calibrationProcedures, onLog });
+    const runner = createJobRunner<Device>({
+      store,
+      devices,
+      clock,
+      procedures: calibrationProcedures,
+      onLog,
+    });
     closers.push(() => runner.close());
     let wsClients = (): number => 0;
     const monitoring = createMonitoring({

@@ -66,7 +66,7 @@ describe('POST /v1/jobs', () => {
       samples: `/v1/jobs/${id}/samples`,
       result: {
         samples: { shape: [3, 2, 2] },
-        provenance: { backend: 'twin', model, seed: '18446744073709551615' },
+        provenance: { backend: 'twin', faultsActive: false, model, seed: '18446744073709551615' },
         heat: { n: 3 },
       },
     });

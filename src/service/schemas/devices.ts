@@ -15,6 +15,9 @@ export const device = z
       .enum(['chip', 'twin', 'replay'])
       .nullable()
       .meta({ description: 'As the device said in its handshake; null before the first one' }),
+    faultsActive: z
+      .boolean()
+      .meta({ description: 'Faults are planted into the line to it (a chaos+ address)' }),
     identity: z
       .object({
         uid: z.string(),
@@ -69,13 +72,14 @@ export const capabilities = z
   .meta({ id: 'Capabilities', description: 'From the handshake and GetCapabilities of the device itself' });
 
 export function deviceView(source: ServiceDevice, activeCalibration: string | null): z.infer<typeof device> {
-  const { id, url, state, reason, backend, identity, revision } = source;
+  const { id, url, state, reason, backend, faultsActive, identity, revision } = source;
   return {
     id,
     url,
     state,
     reason,
     backend,
+    faultsActive,
     identity: identity && {
       uid: identity.uid,
       firmware: identity.firmware,

@@ -91,6 +91,7 @@ const result = z
       device: z.string(),
       deviceUid: z.string(),
       backend: z.string(),
+      faultsActive: z.boolean().optional().meta({ description: 'Faults were planted into the line' }),
       bootId: z.string(),
       firmware: z.string(),
       schemaHash: z.string(),

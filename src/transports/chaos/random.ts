@@ -1,0 +1,12 @@
+// The seeded random numbers behind every fault: the same seed damages the same bytes of the same stream.
+
+/** Uniform within [0, 1), by mulberry32 (32-bit state, enough to place faults). */
+export function uniformFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -44,6 +44,11 @@ export interface CoreRun {
   firstSample: number;
   samples: number;
   step_ns: number;
+  /**
+   * What the converter reads. 'flux' is x; 'voltage' is v / omega_0 of an oscillator cell on the same scale, before the
+   * half kick of its moment (v - F dt / 2m). Both of one seed belong to the same paths. Absent: 'flux'.
+   */
+  readout?: 'flux' | 'voltage';
   phases: readonly CorePhase[];
 }
 

@@ -4,7 +4,9 @@ import { CoreRefusal } from './analog-core.ts';
 import type { CorePhase, CoreProgram, CoreRefusalReason, CoreRun } from './analog-core.ts';
 import type { EffectiveProgram } from './effective-program.ts';
 import { COUPLING_FRACTION_BITS_MAX } from './effective-program.ts';
+import type { OscillatorCell } from './dynamics.ts';
 import { TIME_PER_NS } from './kernel/coefficients.ts';
+import { stepOfEffective } from './kernel/oscillator.ts';
 import type { CouplingNorms } from './kernel/coefficients.ts';
 
 const CODE_MAX = 2047;
@@ -170,7 +172,8 @@ export function largestCurvature_E0(
 
 /**
  * Explicit Euler contracts everywhere when dt * curvature < 2. Taken at the rails this is a sufficient condition, on the
- * strict side by about four for thermal states: no state that the chip can hold is amplified by the integration.
+ * strict side by about four for thermal states: no state that the chip can hold is amplified by the integration. The
+ * oscillator's leapfrog is stable where omega h < 2, that is tau * curvature < 2 (kernel/oscillator.ts): the same limit for tau.
  * Throws CoreRefusal 'unstable-step'.
  */
 export function checkStability(
@@ -178,13 +181,16 @@ export function checkStability(
   norms: CouplingNorms,
   coupled: boolean,
   step_ns: number,
+  cell: OscillatorCell | null = null,
 ): void {
   const curvature_E0 = largestCurvature_E0(effective, norms, coupled);
-  const limit_ns = 2 / curvature_E0 / TIME_PER_NS;
+  if (curvature_E0 <= 0) return;
+  const limit = 2 / curvature_E0;
+  const limit_ns = (cell ? stepOfEffective(cell, limit) : limit) / TIME_PER_NS;
   if (step_ns < limit_ns) return;
   refuse(
     'unstable-step',
     `a step of ${step_ns} ns is not below ${limit_ns.toPrecision(4)} ns, the stability limit at a curvature of ` +
-      `${curvature_E0.toPrecision(4)} E0 (${coupled ? 'coupled' : 'uncoupled'}, at the rails)`,
+      `${curvature_E0.toPrecision(4)} E0 (${coupled ? 'coupled' : 'uncoupled'}, at the rails${cell ? `, Q ${cell.qualityFactor}` : ''})`,
   );
 }

@@ -10,3 +10,5 @@ export {
   SHIPPED_PROFILES,
 } from './profile/index.ts';
 export type { ChipProfile } from './profile/index.ts';
+export { dynamicsName } from './dynamics.ts';
+export type { CoreDynamics } from './dynamics.ts';

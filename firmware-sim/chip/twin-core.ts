@@ -1,8 +1,11 @@
 // The simulated analog core: checks programs and schedules, plans the integers of a run, and lets the workers compute.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { CoreRefusal } from './analog-core.ts';
 import type { AnalogCore, CoreProgram, CoreRun } from './analog-core.ts';
 import { checkEffective, checkProgram, checkSchedule, checkStability } from './checks.ts';
+import { dynamicsFault, oscillatorCell } from './dynamics.ts';
+import type { CoreDynamics, OscillatorCell } from './dynamics.ts';
 import type { EffectiveProgram } from './effective-program.ts';
 import { idealProgram } from './effective-program.ts';
 import {
@@ -14,10 +17,12 @@ import {
   startDrift,
 } from './imperfections/index.ts';
 import type { DriftState, DriftValues, EffectiveCouplings } from './imperfections/index.ts';
-import { couplingNorms, isCoupled, planRun, programMultipliers } from './kernel/coefficients.ts';
+import { couplingNorms, isCoupled, planRun, programMultipliers, TIME_PER_NS } from './kernel/coefficients.ts';
 import type { CouplingNorms, RunPlan } from './kernel/coefficients.ts';
 import { buildGaussianTable, GAUSSIAN_SHA256 } from './kernel/gaussian.ts';
 import { createKernelMemory, writeCouplings, writeGaussianTable } from './kernel/kernel.ts';
+import { oscillatorStep } from './kernel/oscillator.ts';
+import type { StepWeights } from './kernel/oscillator.ts';
 import { WorkerPool } from './kernel/pool.ts';
 import { isIdeal } from './profile/index.ts';
 import type { ChipProfile } from './profile/index.ts';
@@ -41,6 +46,8 @@ export interface TwinCoreOptions {
   profile?: ChipProfile;
   /** Time since power on, seconds, for the drift of the profile; absent: it stands still at 0. */
   deviceTime_s?: () => number;
+  /** How the units of this chip move; absent: overdamped. */
+  dynamics?: CoreDynamics;
 }
 
 export type CoreErrorCode = 'busy' | 'no-program' | 'bad-options' | 'damaged-kernel' | 'worker-failed';
@@ -84,6 +91,7 @@ class TwinCore implements AnalogCore {
   readonly #chip: ImperfectChip | null;
   readonly #deviceTime_s: () => number;
   #drift: DriftState | null = null;
+  readonly #cell: OscillatorCell | null;
   #active: LoadedProgram | null = null;
 
   constructor(options: TwinCoreOptions, memory: WebAssembly.Memory, pool: WorkerPool) {
@@ -95,6 +103,7 @@ class TwinCore implements AnalogCore {
     if (profile && drifts(profile.drift)) {
       this.#drift = startDrift(profile.drift, profile.seed, options.units);
     }
+    this.#cell = oscillatorCell(options.dynamics ?? { kind: 'overdamped' });
     this.#memory = memory;
     this.#pool = pool;
   }
@@ -106,8 +115,11 @@ class TwinCore implements AnalogCore {
     const { effective, couplings } = this.#effectiveOnLoad(program);
     checkEffective(effective);
     const norms = couplingNorms(program.units, effective.couplingCode);
-    programMultipliers(effective, norms, STEP_MIN_NS, true);
-    checkStability(effective, norms, true, STEP_MIN_NS);
+    const weights = this.#cell
+      ? finestWeights(this.#cell, effective.program, norms.rowL1_codes)
+      : STEP_MIN_NS;
+    programMultipliers(effective, norms, weights, true);
+    checkStability(effective, norms, true, STEP_MIN_NS, this.#cell);
     this.#active = { effective, couplings, norms };
     writeCouplings(this.#memory, program.units, effective.couplingCode);
   }
@@ -146,6 +158,7 @@ class TwinCore implements AnalogCore {
     if (!this.#active) throw new CoreError('no-program', 'no program is loaded');
     const { norms, couplings, effective: loaded } = this.#active;
     checkSchedule(run, loaded.program.units);
+    checkReadout(run, this.#cell);
     const chip = this.#chip;
     if (chip === null) return this.#planEffective(loaded, norms, run);
     const actual = mistimed(run, chip.profile.timing);
@@ -156,8 +169,8 @@ class TwinCore implements AnalogCore {
   }
 
   #planEffective(effective: EffectiveProgram, norms: CouplingNorms, run: CoreRun): RunPlan {
-    checkStability(effective, norms, isCoupled(run), run.step_ns);
-    return planRun(effective, norms, run, this.#noiseTemperatureError_ratio);
+    checkStability(effective, norms, isCoupled(run), run.step_ns, this.#cell);
+    return planRun(effective, norms, run, this.#noiseTemperatureError_ratio, this.#cell);
   }
 
   #effectiveOnLoad(program: CoreProgram): { effective: EffectiveProgram; couplings: EffectiveCouplings } {
@@ -183,12 +196,22 @@ class TwinCore implements AnalogCore {
   }
 }
 
+/** Overdamped noise has no voltage: dx/dt is white. */
+function checkReadout(run: CoreRun, cell: OscillatorCell | null): void {
+  if (run.readout !== 'voltage' || cell) return;
+  throw new CoreRefusal('bad-schedule', 'overdamped units have no voltage to read; read the flux');
+}
+
+function finestWeights(cell: OscillatorCell, program: CoreProgram, rowL1_codes: number): StepWeights {
+  return oscillatorStep(cell, program, rowL1_codes, STEP_MIN_NS, STEP_MIN_NS * TIME_PER_NS, null).weights;
+}
+
 function actualNoiseTemperatureError_ratio(options: TwinCoreOptions): number {
   return options.noiseTemperatureError_ratio ?? options.profile?.noise.temperature.common_ratio ?? 0;
 }
 
 function checkOptions(options: TwinCoreOptions): void {
-  const { units, threads } = options;
+  const { units, threads, dynamics } = options;
   const noiseTemperatureError_ratio = actualNoiseTemperatureError_ratio(options);
   const integer = (name: string, value: number, limit: number): void => {
     if (Number.isInteger(value) && value >= 1 && value <= limit) return;
@@ -196,6 +219,8 @@ function checkOptions(options: TwinCoreOptions): void {
   };
   integer('units', units, UNITS_LIMIT);
   integer('threads', threads, THREADS_LIMIT);
+  const fault = dynamics ? dynamicsFault(dynamics) : null;
+  if (fault !== null) throw new CoreError('bad-options', fault);
   if (Number.isFinite(noiseTemperatureError_ratio) && noiseTemperatureError_ratio > -1) return;
   throw new CoreError(
     'bad-options',

@@ -1,7 +1,7 @@
 // A whole twin: analog core, firmware, identity and randomness, ready to be served by a port.
 import { createHash, randomBytes } from 'node:crypto';
-import { createTwinCore, IDEAL_PROFILE, profileDigest } from '../chip/index.ts';
-import type { ChipProfile } from '../chip/index.ts';
+import { createTwinCore, dynamicsName, IDEAL_PROFILE, profileDigest } from '../chip/index.ts';
+import type { ChipProfile, CoreDynamics } from '../chip/index.ts';
 import { createController, twinCapabilities, twinLimits } from '../firmware/index.ts';
 import type { BoardClock, Controller } from '../firmware/index.ts';
 
@@ -22,6 +22,8 @@ export interface TwinOptions {
   /** Names the device (its uid), and draws the seeds of runs that carry none; absent: another device at every start. */
   seed?: bigint;
   firmwareVersion: string;
+  /** How the units move; absent: overdamped. Part of the identity, and named in the firmware's version. */
+  dynamics?: CoreDynamics;
   clock: BoardClock;
 }
 
@@ -41,10 +43,16 @@ export async function createTwin(options: TwinOptions): Promise<Twin> {
   const identity = { name: profile.name, digest: profileDigest(profile) };
   // A chip of another kind is another device, whatever its seed; the ideal one keeps the name it always had.
   const ideal = identity.digest === profileDigest(IDEAL_PROFILE);
-  const kind = ideal ? '' : `, profile ${identity.digest}`;
-  const version = ideal
-    ? firmwareVersion
-    : `${firmwareVersion}+${profile.name}.${identity.digest.slice(0, DIGEST_SHOWN)}`.slice(0, VERSION_MAX);
+  const dynamics = options.dynamics ?? { kind: 'overdamped' };
+  const cell = dynamics.kind === 'overdamped' ? '' : `, ${JSON.stringify(dynamics)}`;
+  const kind = (ideal ? '' : `, profile ${identity.digest}`) + cell;
+  const build = [
+    ...(cell === '' ? [] : [dynamicsName(dynamics)]),
+    ...(ideal ? [] : [profile.name, identity.digest.slice(0, DIGEST_SHOWN)]),
+  ];
+  const version = [firmwareVersion, ...(build.length > 0 ? [build.join('.')] : [])]
+    .join('+')
+    .slice(0, VERSION_MAX);
   const origin = options.seed === undefined ? randomBytes(16).toString('hex') : `seed ${options.seed}`;
   const uid = digest(`thermoloop twin, ${units} units, ${origin}${kind}`).subarray(0, UID_BYTES);
   const started_ms = clock.now_ms();
@@ -53,6 +61,7 @@ export async function createTwin(options: TwinOptions): Promise<Twin> {
     threads,
     noiseTemperatureError_ratio,
     profile,
+    dynamics,
     deviceTime_s: () => (clock.now_ms() - started_ms) / 1000,
   });
   let drawn = 0n;

@@ -85,6 +85,16 @@ describe('thermoloop twin', () => {
     expect(new Set(uids).size).toBe(3);
   });
 
+  it('is another device with other dynamics', async () => {
+    const cell = ['--dynamics', 'oscillator', '--quality-factor'];
+    const uids = await Promise.all(
+      [[], [...cell, '1'], [...cell, '2'], [...cell, '2', '--resonance', '1e5']].map(
+        async (flags) => (await ready(start('--tcp', '0', '--json', '--seed', '3', ...flags))).uid,
+      ),
+    );
+    expect(new Set(uids).size).toBe(4);
+  });
+
   it('serves a serial device, and leaves neither link nor socat', async () => {
     const path = join(folder, 'tty');
     const child = start('--pty', path);
@@ -120,6 +130,9 @@ describe('thermoloop twin', () => {
     ['three threads', ['--threads', '3'], /from 1 to 2/],
     ['a port that is none', ['--tcp', '127.0.0.1:99999'], /HOST:PORT/],
     ['a negative seed', ['--seed', '-1'], /below 2\^64/],
+    ['a cell without its Q', ['--dynamics', 'oscillator'], /needs its quality factor/],
+    ['a Q of overdamped units', ['--quality-factor', '1'], /belong to oscillator cells/],
+    ['a Q of 0', ['--dynamics', 'oscillator', '--quality-factor', '0'], /from 0\.001 to 1000/],
     ['two ports at once', ['--tcp', '0', '--pty', '/tmp/x'], /exclude each other/],
   ])('refuses %s', async (_, flags, reason) => {
     const { code, words } = await ended(start(...flags));

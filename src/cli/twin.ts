@@ -1,10 +1,10 @@
 // `thermoloop twin`: the simulated chip as a process of its own, behind a serial pty or a TCP port.
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { loadProfile } from '../../firmware-sim/chip/index.ts';
 import { createTwin, servePty, serveTcp } from '../../firmware-sim/ports/index.ts';
-import type { Twin } from '../../firmware-sim/ports/index.ts';
+import type { Twin, TwinOptions } from '../../firmware-sim/ports/index.ts';
 import { systemClock } from '../clock/clock.ts';
 import { whenParentGone, whenSignalled } from './process-end.ts';
 
@@ -26,6 +26,9 @@ interface Flags {
   threads: number;
   profile: string;
   noiseTemperatureError?: number;
+  dynamics: 'overdamped' | 'oscillator';
+  qualityFactor?: number;
+  resonance?: number;
   json?: boolean;
   exitWithParent?: boolean;
 }
@@ -43,6 +46,7 @@ Examples:
   thermoloop twin --tcp 0 --json               on a free port, which the line of JSON names
   thermoloop twin --noise-temperature-error 0.1   a chip that is 10 % hotter than it is programmed to be
   thermoloop twin --profile typical            a chip with sub-percent errors and drift
+  thermoloop twin --dynamics oscillator --quality-factor 3   a chip whose cells ring
 
 Then, in another terminal:
   thermoloop serve --device serial:///tmp/thermoloop0
@@ -71,6 +75,21 @@ export function registerTwin(program: Command): void {
       'what differs from an ideal chip: ideal, typical, hot, worn, or a JSON file (docs/twin.md)',
       'ideal',
     )
+    .addOption(
+      new Option('--dynamics <kind>', 'how the units move: overdamped, or as resonant cells with inertia')
+        .choices(['overdamped', 'oscillator'])
+        .default('overdamped'),
+    )
+    .option(
+      '--quality-factor <q>',
+      'Q of an oscillator cell, 0.001 to 1000; small ones are overdamped',
+      numberWithin(1e-3, 1e3),
+    )
+    .option(
+      '--resonance <hertz>',
+      'where Q is meant (default: that of the reference cell, 318310 / Q)',
+      numberWithin(1, 1e9),
+    )
     .option('--json', 'print the line of readiness as JSON')
     .option('--exit-with-parent', 'end when the process that started this one ends')
     .addHelpText('after', examples)
@@ -81,6 +100,7 @@ async function twin(flags: Flags): Promise<void> {
   if (flags.pty !== undefined && flags.tcp !== undefined) {
     throw withRemedy('--pty and --tcp exclude each other', 'Start two twins, or choose one of them.');
   }
+  const dynamics = chosenDynamics(flags);
   // Before anything that takes time: a parent that is gone by then must not be missed.
   const parentGone = flags.exitWithParent === true ? whenParentGone() : null;
   const signalled = whenSignalled();
@@ -91,6 +111,7 @@ async function twin(flags: Flags): Promise<void> {
     noiseTemperatureError_ratio: flags.noiseTemperatureError,
     firmwareVersion: packageVersion(),
     clock: systemClock,
+    dynamics,
     ...(flags.seed !== undefined && { seed: flags.seed }),
   });
   let service: Service | null = null;
@@ -108,6 +129,24 @@ async function twin(flags: Flags): Promise<void> {
     await simulated.close();
     clearTimeout(limit);
   }
+}
+
+function chosenDynamics({ dynamics, qualityFactor, resonance }: Flags): NonNullable<TwinOptions['dynamics']> {
+  if (dynamics === 'overdamped') {
+    if (qualityFactor === undefined && resonance === undefined) return { kind: 'overdamped' };
+    throw withRemedy(
+      '--quality-factor and --resonance belong to oscillator cells',
+      'Add --dynamics oscillator, or leave them out.',
+    );
+  }
+  if (qualityFactor === undefined) {
+    throw withRemedy('an oscillator cell needs its quality factor', 'Add --quality-factor, such as 1.');
+  }
+  return {
+    kind: 'oscillator',
+    qualityFactor,
+    ...(resonance !== undefined && { resonance_Hz: resonance }),
+  };
 }
 
 async function serve(simulated: Twin, flags: Flags): Promise<Service> {
@@ -161,6 +200,14 @@ function noiseTemperatureError(text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && value >= -0.5 && value <= 1) return value;
   throw new InvalidArgumentError('Expected a ratio from -0.5 to 1, such as 0.1 for 10 % too hot.');
+}
+
+function numberWithin(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Expected a number from ${least} to ${most}.`);
+  };
 }
 
 function withRemedy(message: string, remedy: string): Error {

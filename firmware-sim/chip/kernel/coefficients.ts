@@ -39,7 +39,10 @@
 import type { CorePhase, CoreRun } from '../analog-core.ts';
 import { CoreRefusal } from '../analog-core.ts';
 import type { EffectiveProgram } from '../effective-program.ts';
+import type { OscillatorCell } from '../dynamics.ts';
 import { GAUSSIAN_RMS } from './gaussian.ts';
+import { oscillatorStep } from './oscillator.ts';
+import type { OscillatorPlan, StepWeights } from './oscillator.ts';
 
 /** Reduced time units, 1/(mu E0), per nanosecond: the unit is 1 us on the twin. */
 export const TIME_PER_NS = 1e-3;
@@ -85,6 +88,8 @@ export interface RunPlan {
   readonly samples: number;
   readonly phases: readonly PhasePlan[];
   readonly reads: number;
+  /** Null: overdamped units. */
+  readonly oscillator: OscillatorPlan | null;
 }
 
 /** Facts of a coupling matrix, in effective codes. */
@@ -128,14 +133,20 @@ function largestWindow(before: Float64Array, width: number): number {
   return largest;
 }
 
+/** Euler-Maruyama: forces times dt, noise of variance 2 dt kT. */
+function overdampedWeights(step_ns: number): StepWeights {
+  const dt = step_ns * TIME_PER_NS;
+  return { step_ns, force: dt, noise: (kT_E0) => Math.sqrt(2 * dt * kT_E0), fineness: 1 };
+}
+
 /** Rounds a multiplier and refuses one whose term could move a unit by more than the rail in one step. */
-function multiplier(value: number, term: string, step_ns: number, largestInput = INPUT_MAX): number {
+function multiplier(value: number, term: string, weights: StepWeights, largestInput = INPUT_MAX): number {
   const push = (Math.abs(value) * largestInput) / 2 ** 59;
   if (push < PUSH_LIMIT) return Math.floor(value + 0.5);
   throw new CoreRefusal(
     'headroom',
-    `${term} can move a unit by ${push.toPrecision(4)} in one step of ${step_ns} ns; it must stay below ` +
-      `${PUSH_LIMIT} (from zero to the rail)`,
+    `${term} can move a unit by ${(push / weights.fineness).toPrecision(4)} in one step of ${weights.step_ns} ns; ` +
+      `it must stay below ${PUSH_LIMIT / weights.fineness} (from zero to the rail)`,
   );
 }
 
@@ -150,20 +161,21 @@ function couplingInput(rowL1_codes: number): { exponent: number; largest: number
 }
 
 /** Noise multipliers of all units; a factor of 0 means a silent unit, not one that rounds away. */
-function noiseMultipliers(kT_E0: number, dt: number, step_ns: number, factor: Float64Array): Int32Array {
-  const sigma = Math.sqrt(2 * dt * kT_E0);
+function noiseMultipliers(kT_E0: number, weights: StepWeights, factor: Float64Array): Int32Array {
+  const sigma = weights.noise(kT_E0);
+  const { fineness, step_ns } = weights;
   const exact = (sigma * 2 ** 44) / GAUSSIAN_RMS;
   return Int32Array.from(factor, (gain) => {
     if (gain === 0) return 0;
     if (exact * gain < NOISE_MULTIPLIER_MIN) {
-      const least = (NOISE_MULTIPLIER_MIN * GAUSSIAN_RMS) / 2 ** 44;
+      const least = (NOISE_MULTIPLIER_MIN * GAUSSIAN_RMS) / 2 ** 44 / fineness;
       throw new CoreRefusal(
         'noise-underflow',
-        `noise of ${(sigma * gain).toPrecision(4)} per step of ${step_ns} ns (kT ${(kT_E0 * gain * gain).toPrecision(4)} E0) ` +
+        `noise of ${((sigma * gain) / fineness).toPrecision(4)} per step of ${step_ns} ns (kT ${(kT_E0 * gain * gain).toPrecision(4)} E0) ` +
           `is below ${least.toPrecision(4)}, where its rounding error passes 0.1 %`,
       );
     }
-    return multiplier(exact * gain, 'the noise', step_ns);
+    return multiplier(exact * gain, 'the noise', weights);
   });
 }
 
@@ -179,7 +191,7 @@ function silence(multipliers: Int32Array, frozen: Uint8Array): Int32Array {
 export function programMultipliers(
   effective: EffectiveProgram,
   norms: CouplingNorms,
-  step_ns: number,
+  step: number | StepWeights,
   coupled: boolean,
 ): Pick<
   RunPlan,
@@ -190,13 +202,14 @@ export function programMultipliers(
   | 'couplingMultiplier'
   | 'couplingExponent'
 > {
-  const dt = step_ns * TIME_PER_NS;
+  const weights = typeof step === 'number' ? overdampedWeights(step) : step;
+  const dt = weights.force;
   const { frozen } = effective;
   const { scale } = effective.program;
   const perUnit = (values: Int16Array | Float64Array, of: (value: number, unit: number) => number) =>
     silence(Int32Array.from(values, of), frozen);
   const onSite = (codes: Int16Array, gain: Float64Array, factor: number, term: string): Int32Array =>
-    perUnit(codes, (c, unit) => multiplier(-dt * factor * c * gain[unit], term, step_ns));
+    perUnit(codes, (c, unit) => multiplier(-dt * factor * c * gain[unit], term, weights));
   const { exponent, largest } = couplingInput(norms.rowL1_codes);
   const coupling_E0 =
     coupled && norms.rowL1_codes > 0 ? scale.coupling_E0 * 2 ** -effective.couplingFractionBits : 0;
@@ -205,12 +218,12 @@ export function programMultipliers(
   return {
     j2Multiplier: onSite(effective.j2Code, effective.j2Factor, 2 * scale.j2_E0 * 2 ** 30, 'J2'),
     j4Multiplier: onSite(effective.j4Code, effective.j4Factor, 4 * scale.j4_E0 * 2 ** 32, 'J4'),
-    biasMultiplier: multiplier(-dt * bias_E0 * 2 ** 40, 'the bias scale', step_ns),
+    biasMultiplier: multiplier(-dt * bias_E0 * 2 ** 40, 'the bias scale', weights),
     offsetMultiplier: perUnit(effective.offset_E0, (force) =>
-      multiplier(-dt * force * 2 ** 29, 'an offset', step_ns),
+      multiplier(-dt * force * 2 ** 29, 'an offset', weights),
     ),
     couplingMultiplier: perUnit(effective.couplingFactor, (gain) =>
-      multiplier(couplings * gain, 'the couplings of a row', step_ns, largest),
+      multiplier(couplings * gain, 'the couplings of a row', weights, largest),
     ),
     couplingExponent: exponent,
   };
@@ -224,18 +237,17 @@ export function isCoupled(run: CoreRun): boolean {
 function planPhase(
   effective: EffectiveProgram,
   phase: CorePhase,
-  step_ns: number,
+  weights: StepWeights,
   kTPerCode_E0: number,
 ): PhasePlan {
-  const dt = step_ns * TIME_PER_NS;
+  const dt = weights.force;
   const image = phase.field;
   const field = image ? effective.field(image.code) : null;
   const perUnit = (gain: Float64Array, scale_E0: number): Int32Array =>
-    Int32Array.from(gain, (g) => multiplier(dt * scale_E0 * 2 ** 40 * g, 'the field scale', step_ns));
+    Int32Array.from(gain, (g) => multiplier(dt * scale_E0 * 2 ** 40 * g, 'the field scale', weights));
   const noise = noiseMultipliers(
     phase.noiseTemperatureCode * kTPerCode_E0,
-    dt,
-    step_ns,
+    weights,
     effective.noiseAmplitudeFactor,
   );
   return {
@@ -259,13 +271,17 @@ export function planRun(
   norms: CouplingNorms,
   run: CoreRun,
   noiseTemperatureError_ratio: number,
+  cell: OscillatorCell | null = null,
 ): RunPlan {
   const { scale, units } = effective.program;
   const kTPerCode_E0 = scale.noiseTemperature_E0 * (1 + noiseTemperatureError_ratio);
-  const phases = run.phases.map((phase) => planPhase(effective, phase, run.step_ns, kTPerCode_E0));
+  const dt = run.step_ns * TIME_PER_NS;
+  const oscillator = cell && oscillatorStep(cell, effective.program, norms.rowL1_codes, run.step_ns, dt, run);
+  const weights = oscillator?.weights ?? overdampedWeights(run.step_ns);
+  const phases = run.phases.map((phase) => planPhase(effective, phase, weights, kTPerCode_E0));
   const { frozen } = effective;
   return {
-    ...programMultipliers(effective, norms, run.step_ns, isCoupled(run)),
+    ...programMultipliers(effective, norms, weights, isCoupled(run)),
     units,
     biasInput: Int32Array.from(effective.biasCode, (code, unit) =>
       frozen[unit] === 0 ? Math.floor(code * 2 ** 19 + 0.5) : 0,
@@ -281,6 +297,7 @@ export function planRun(
     samples: run.samples,
     phases,
     reads: phases.reduce((sum, phase) => sum + phase.readAtStep.length, 0),
+    oscillator: oscillator?.plan ?? null,
   };
 }
 

@@ -36,7 +36,7 @@ const [vectorKernel, tileKernel] = [8, 0].map((replicas) => new Kernel(module, m
 
 function resultOf(k: Kernel, plan: RunPlan): OracleResult {
   const codes = k.runBlock(plan, 0, plan.samples, () => false) ?? new Int16Array(0);
-  return { codes, state: k.finalState(plan.units) };
+  return { codes, state: k.finalState(plan.units), velocity: k.finalVelocity(plan.units) };
 }
 
 /** Every path of the kernel against the oracle, on an admitted program and schedule. */

@@ -3,6 +3,7 @@
 import * as L from './assembly/layout.ts';
 import type { PhasePlan, RunPlan } from './coefficients.ts';
 import { freshWeight } from './coefficients.ts';
+import { voltageCode, voltageState } from './oscillator.ts';
 import type { Words4 } from './philox.ts';
 
 /** Replicas a worker advances together: couplings are read once for all of them. */
@@ -16,7 +17,7 @@ function couplingBytes(unitsMax: number): number {
   return padded(unitsMax) ** 2 * 2 + padded(unitsMax) * 2;
 }
 function areaBytes(unitsMax: number): number {
-  const perUnit = 8 * 4 + 8 + BLOCK_MAX * (4 + 2 + 2 + 4);
+  const perUnit = 8 * 4 + 8 + BLOCK_MAX * (4 + 2 + 2 + 4 + 4);
   return align(L.S_BYTES + padded(unitsMax) * perUnit, 64);
 }
 
@@ -95,6 +96,8 @@ interface Block {
   count: number;
   groups: number;
   state: Int32Array;
+  /** Voltages of oscillator cells, laid out like the state. */
+  velocity: Int32Array;
   field: Int32Array;
   fieldMultiplier: Int32Array;
   noiseMultiplier: Int32Array;
@@ -205,12 +208,21 @@ export class Kernel {
 
   /** States in Q27 after the last block, [replica][unit]: what the tests hold to the oracle, bit for bit. */
   finalState(units: number): Int32Array {
+    return this.#gather(units, (block) => block.state);
+  }
+
+  /** Voltages of oscillator cells after the last block, Q(27 + s), [replica][unit]. */
+  finalVelocity(units: number): Int32Array {
+    return this.#gather(units, (block) => block.velocity);
+  }
+
+  #gather(units: number, of: (block: Block) => Int32Array): Int32Array {
     const block = this.#block;
     if (block === null) return new Int32Array(0);
+    const values = of(block);
     const out = new Int32Array(block.count * units);
     for (let k = 0; k < block.count; k++) {
-      for (let unit = 0; unit < units; unit++)
-        out[k * units + unit] = block.state[stateIndex(block, k, unit)];
+      for (let unit = 0; unit < units; unit++) out[k * units + unit] = values[stateIndex(block, k, unit)];
     }
     return out;
   }
@@ -256,6 +268,7 @@ export class Kernel {
     const codes = new Int16Array(buffer, take(L.P_CODES, lanes * 2), lanes).fill(0);
     new Int16Array(buffer, take(L.P_CODES_NEXT, lanes * 2), lanes).fill(0);
     new Int32Array(buffer, take(L.P_COLOUR, lanes * 4), lanes).fill(0);
+    const velocity = new Int32Array(buffer, take(L.O_VELOCITY, lanes * 4), lanes).fill(0);
     this.#set([
       [L.P_UNITS_PADDED, units],
       [L.P_COUNT, count],
@@ -269,8 +282,21 @@ export class Kernel {
       [L.P_COLOURED, plan.noiseMemory_q15.some((a) => a !== 0) ? 1 : 0],
       [L.P_VECTOR_REPLICAS, this.#vectorReplicas],
       [L.P_RANGES, rangesAddress(plan.units)],
+      [L.O_VELOCITY, plan.oscillator ? velocity.byteOffset - state.byteOffset : 0],
+      [L.O_FINENESS, plan.oscillator?.finenessBits ?? 0],
+      [L.O_DECAY, plan.oscillator?.decayMultiplier ?? 0],
     ]);
-    const block = { units, count, groups, state, field, fieldMultiplier, noiseMultiplier, constant };
+    const block = {
+      units,
+      count,
+      groups,
+      state,
+      velocity,
+      field,
+      fieldMultiplier,
+      noiseMultiplier,
+      constant,
+    };
     placeInitialState(block, codes, plan.initialState);
     return block;
   }
@@ -297,13 +323,20 @@ export class Kernel {
     for (const [offset, value] of words) this.#parameters.setUint32(offset, value, true);
   }
 
-  /** Converts all states of a block to readout codes (Q27 to 2^-10 of x, rounded, clamped to 12 bits), or copies them. */
+  /** Converts what a run reads (Q27 to 2^-10 of x, rounded, clamped to 12 bits; or the voltages), or copies it in Q27. */
   #readInto(out: ReadoutBlock, block: Block, plan: RunPlan, read: number): void {
     const raw = out instanceof Int32Array;
+    const { oscillator } = plan;
     for (let k = 0; k < block.count; k++) {
       const to = (k * plan.reads + read) * plan.units;
       for (let unit = 0; unit < plan.units; unit++) {
-        const state = block.state[stateIndex(block, k, unit)];
+        const at = stateIndex(block, k, unit);
+        if (oscillator?.readout === 'voltage') {
+          const w = block.velocity[at];
+          out[to + unit] = raw ? voltageState(oscillator, w) : voltageCode(oscillator, w);
+          continue;
+        }
+        const state = block.state[at];
         out[to + unit] = raw ? state : Math.max(-2047, Math.min(2047, (state + (1 << 16)) >> 17));
       }
     }

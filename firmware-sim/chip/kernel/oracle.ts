@@ -1,6 +1,7 @@
 // The oracle: the kernel's arithmetic once more in plain TypeScript, one unit at a time, slow and obviously right. No
 // 64-bit type is needed: products are split at 16 bits, so that every intermediate is an exact integer in a double.
 import type { RunPlan, PhasePlan } from './coefficients.ts';
+import { oscillateUnit, voltageReadout } from './oscillator-oracle.ts';
 import { freshWeight } from './coefficients.ts';
 import { philox4x32 } from './philox.ts';
 import type { Words4 } from './philox.ts';
@@ -57,6 +58,8 @@ interface Step {
   /** Counted through all phases. */
   step: number;
   ramp_q15: number;
+  /** Voltages of oscillator cells, replaced in place. */
+  velocity: number[];
 }
 
 /** The unit's noise at this step in Q15 of a table code, from that of the step before. */
@@ -76,8 +79,7 @@ function stepUnit(s: Step, unit: number, x: number, noise: number, codes: readon
   const sum = new ProductSum()
     .add(xs, plan.j2Multiplier[unit])
     .add(x3 * 4, plan.j4Multiplier[unit])
-    .add(2 ** 30, plan.offsetMultiplier[unit])
-    .add(noise, phase.noiseMultiplier[unit]);
+    .add(2 ** 30, plan.offsetMultiplier[unit]);
   if (phase.fieldCode) sum.add(phase.fieldCode[unit] * s.ramp_q15 * 16, phase.fieldMultiplier[unit]);
   if (phase.coupled) {
     sum.add(plan.biasInput[unit], plan.biasMultiplier);
@@ -85,7 +87,19 @@ function stepUnit(s: Step, unit: number, x: number, noise: number, codes: readon
     for (let j = 0; j < plan.units; j++) row += s.couplings[unit * plan.units + j] * codes[j];
     sum.add(couplingInput(plan, row), plan.couplingMultiplier[unit]);
   }
-  return clamp(x + sum.highWord(2 ** 31), RAIL);
+  const amplitude = phase.noiseMultiplier[unit];
+  if (plan.oscillator) {
+    const push = sum.highWord(2 ** 31);
+    return oscillateUnit(plan.oscillator, s.velocity, unit, x, push, noise, amplitude);
+  }
+  return clamp(x + sum.add(noise, amplitude).highWord(2 ** 31), RAIL);
+}
+
+function readout(plan: RunPlan, state: readonly number[], velocity: readonly number[]): number[] {
+  const { oscillator } = plan;
+  return oscillator?.readout === 'voltage'
+    ? velocity.map((w) => voltageReadout(oscillator, w))
+    : state.map(readoutCode);
 }
 
 /** One restart. Writes its record of readout codes to `out` and returns the final state. */
@@ -95,24 +109,27 @@ function relaxSample(
   table: Int16Array,
   sample: number,
   out: Int16Array,
-): number[] {
+): { state: number[]; velocity: number[] } {
   let state = [...plan.initialState];
   let noise = new Array<number>(plan.units).fill(0);
+  const velocity = new Array<number>(plan.units).fill(0);
   let written = 0;
   let step = 0;
   for (const phase of plan.phases) {
     for (let k = 0; k <= phase.steps; k++) {
-      if (phase.readAtStep.includes(k)) for (const x of state) out[written++] = readoutCode(x);
+      if (phase.readAtStep.includes(k)) {
+        for (const code of readout(plan, state, velocity)) out[written++] = code;
+      }
       if (k === phase.steps) break;
       const ramp_q15 = phase.from_q15 + Math.trunc(((phase.to_q15 - phase.from_q15) * k) / phase.steps);
-      const now: Step = { plan, phase, couplings, table, sample, step, ramp_q15 };
+      const now: Step = { plan, phase, couplings, table, sample, step, ramp_q15, velocity };
       const codes = state.map(stateCode);
       noise = noise.map((before, unit) => noiseInput(now, unit, before));
       state = state.map((x, unit) => stepUnit(now, unit, x, noise[unit], codes));
       step += 1;
     }
   }
-  return state;
+  return { state, velocity };
 }
 
 export interface OracleResult {
@@ -120,6 +137,8 @@ export interface OracleResult {
   codes: Int16Array;
   /** Final states in Q27 [samples][units]. */
   state: Int32Array;
+  /** Final voltages of oscillator cells, Q(27 + s); 0 for overdamped units. */
+  velocity: Int32Array;
 }
 
 /** Runs a plan. `couplings` is the effective matrix, N x N, `table` the Gaussian table. */
@@ -127,9 +146,12 @@ export function runOracle(plan: RunPlan, couplings: Int16Array, table: Int16Arra
   const record = plan.reads * plan.units;
   const codes = new Int16Array(plan.samples * record);
   const state = new Int32Array(plan.samples * plan.units);
+  const velocity = new Int32Array(plan.samples * plan.units);
   for (let k = 0; k < plan.samples; k++) {
     const out = codes.subarray(k * record, (k + 1) * record);
-    state.set(relaxSample(plan, couplings, table, plan.firstSample + k, out), k * plan.units);
+    const end = relaxSample(plan, couplings, table, plan.firstSample + k, out);
+    state.set(end.state, k * plan.units);
+    velocity.set(end.velocity, k * plan.units);
   }
-  return { codes, state };
+  return { codes, state, velocity };
 }

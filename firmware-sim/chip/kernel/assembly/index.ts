@@ -4,6 +4,7 @@ import {
   COUPLINGS,
   GROUP,
   LOW_BITS,
+  O_VELOCITY,
   P_CODES,
   P_CODES_NEXT,
   P_COLOURED,
@@ -38,6 +39,7 @@ import {
   S_WORDS,
 } from './layout';
 import { colourNoise } from './colour';
+import { oscillate } from './oscillator';
 import { highWords } from './wide';
 import { drawNoise } from './philox';
 import { rowSums, rowSumsOfFew } from './row-sums';
@@ -61,11 +63,12 @@ export { philoxBlock } from './philox';
   );
 }
 
-/** One step of one unit in 4 replicas; `noise` is its noise code in Q15. Returns the new state. */
+/** One step of one unit in 4 replicas; `noise` is its noise code in Q15, `velocityAt` 0 if overdamped. Returns the new state. */
 @inline function stepUnit(
   area: usize,
   unitAt: usize,
   x: v128,
+  velocityAt: usize,
   sumAt: usize,
   noise: v128,
   constant: i64,
@@ -83,14 +86,15 @@ export { philoxBlock } from './philox';
   high = i64x2.add(high, i64x2.extmul_high_i32x4_s(xs, j2));
   low = i64x2.add(low, i64x2.extmul_low_i32x4_s(x3, j4));
   high = i64x2.add(high, i64x2.extmul_high_i32x4_s(x3, j4));
-  low = i64x2.add(low, i64x2.extmul_low_i32x4_s(noise, amplitude));
-  high = i64x2.add(high, i64x2.extmul_high_i32x4_s(noise, amplitude));
   if (coupled) {
     const s = couplingInput(area, sumAt);
     const m = v128.load32_splat(load<u32>(area, P_COUPLING) + unitAt);
     low = i64x2.add(low, i64x2.extmul_low_i32x4_s(s, m));
     high = i64x2.add(high, i64x2.extmul_high_i32x4_s(s, m));
   }
+  if (velocityAt != 0) return oscillate(area, velocityAt, x, highWords(low, high), noise, amplitude);
+  low = i64x2.add(low, i64x2.extmul_low_i32x4_s(noise, amplitude));
+  high = i64x2.add(high, i64x2.extmul_high_i32x4_s(noise, amplitude));
   const moved = i32x4.add(x, highWords(low, high));
   return i32x4.max_s(i32x4.min_s(moved, i32x4.splat(RAIL)), i32x4.splat(-RAIL));
 }
@@ -127,11 +131,14 @@ export { philoxBlock } from './philox';
   const c0 = unitConstant(area, unitAt, ramp);
   const c1 = unitConstant(area, unitAt + 4, ramp);
   const noise = area + S_NOISE + noiseAt;
+  const distance = <usize>load<u32>(area, O_VELOCITY);
   for (let half: usize = 0; half < bytes; half += 16) {
     const g0 = i32x4.shl(v128.load(noise + half), noiseShift);
     const g1 = i32x4.shl(v128.load(noise + half, 32), noiseShift);
-    const x0 = stepUnit(area, unitAt, v128.load(state + half), sumAt + half, g0, c0, coupled);
-    const x1 = stepUnit(area, unitAt + 4, v128.load(state + half, 32), sumAt + half + 32, g1, c1, coupled);
+    const v0 = distance == 0 ? 0 : state + half + distance;
+    const v1 = distance == 0 ? 0 : v0 + 32;
+    const x0 = stepUnit(area, unitAt, v128.load(state + half), v0, sumAt + half, g0, c0, coupled);
+    const x1 = stepUnit(area, unitAt + 4, v128.load(state + half, 32), v1, sumAt + half + 32, g1, c1, coupled);
     v128.store(state + half, x0);
     v128.store(state + half, x1, 32);
     v128.store(

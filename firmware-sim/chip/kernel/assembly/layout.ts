@@ -64,4 +64,10 @@ export const S_NOISE = 192;
 /** Row sums of 4 units x 8 replicas: low bits, then the rest, i32. */
 export const S_LOW = 448;
 export const S_HIGH = 576;
-export const S_BYTES = 704;
+// Words of the oscillator cell. Distance from the states to the voltages; 0: overdamped units.
+export const O_VELOCITY = 704;
+/** Right shift that brings a voltage to the scale of the state. */
+export const O_FINENESS = 708;
+/** (1 - e^-u) 2^30. */
+export const O_DECAY = 712;
+export const S_BYTES = 736;

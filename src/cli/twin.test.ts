@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { lstat, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ interface Ready {
   uid: string;
   units: number;
   pid: number;
+  profile: { name: string; digest: string };
 }
 
 let folder: string;
@@ -145,5 +146,30 @@ describe('thermoloop twin', () => {
     const { code, words } = await ended(start('--tcp', url.replace('tcp://', '')));
     expect(code).toBe(1);
     expect(words).toMatch(/already in use\nChoose another port/);
+  });
+});
+
+describe('the profile', () => {
+  it('is named in the line of readiness, and makes another device of the same seed', async () => {
+    const seen = new Map<string, Ready>();
+    for (const name of ['ideal', 'typical', 'worn']) {
+      const child = start('--tcp', '0', '--json', '--seed', '7', '--profile', name);
+      const line = await ready(child);
+      expect(line.profile.name).toBe(name);
+      expect(line.profile.digest).toMatch(/^[0-9a-f]{64}$/);
+      seen.set(line.uid, line);
+    }
+    expect(seen.size).toBe(3);
+  });
+
+  it('is refused with the place and the remedy', async () => {
+    const unknown = await ended(start('--profile', 'typcal'));
+    expect(unknown.code).toBe(2);
+    expect(unknown.words).toMatch(/no chip profile "typcal"[\s\S]*Shipped are ideal, typical, hot, worn/);
+    const path = join(folder, 'bad.json');
+    await writeFile(path, '{"version": 1, "name": "bad", "readout": {"gain": {"spread_ratio": 9}}}');
+    const bad = await ended(start('--profile', path));
+    expect(bad.code).toBe(2);
+    expect(bad.words).toMatch(/readout\.gain\.spread_ratio/);
   });
 });

@@ -197,3 +197,19 @@ describe('ideal', () => {
       expect(await samples(await loadProfile(name))).not.toEqual(plain);
   });
 });
+
+it('a worn chip that stands still gives the same samples for any threads and batches', async () => {
+  const worn = await loadProfile('worn');
+  const { shortest_s, octaves, seed } = worn.drift;
+  const profile = chipProfileSchema.parse({ ...worn, drift: { shortest_s, octaves, seed } });
+  const samples = async (threads: number, first: number, count: number): Promise<number[]> => {
+    const core = await createTwinCore({ units: UNITS, threads, profile });
+    core.load(program());
+    const codes = await core.run({ ...run, firstSample: first, samples: count });
+    await core.close();
+    return [...codes];
+  };
+  const whole = await samples(1, 0, 40);
+  expect(await samples(3, 0, 40)).toEqual(whole);
+  expect([...(await samples(2, 0, 13)), ...(await samples(1, 13, 27))]).toEqual(whole);
+});

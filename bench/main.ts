@@ -44,17 +44,19 @@ function otherLoad(): () => number {
   };
 }
 
+const digits = (x: number): string =>
+  Math.abs(x) >= 1e6 || (x !== 0 && Math.abs(x) < 1e-3)
+    ? x.toExponential(3)
+    : Number(x.toPrecision(5)).toString();
+
 const band = (target: Band | null): string => {
   if (target === null) return '';
-  if (target.min !== undefined && target.max !== undefined) return `${target.min} .. ${target.max}`;
-  return target.min !== undefined ? `>= ${target.min}` : `<= ${target.max}`;
+  const { min, max } = target;
+  if (min !== undefined && max !== undefined) return `${digits(min)} .. ${digits(max)}`;
+  return min !== undefined ? `>= ${digits(min)}` : `<= ${digits(max ?? NaN)}`;
 };
 
 function table(figures: Figure[]): string {
-  const digits = (x: number): string =>
-    Math.abs(x) >= 1e6 || (x !== 0 && Math.abs(x) < 1e-3)
-      ? x.toExponential(3)
-      : Number(x.toPrecision(5)).toString();
   const head = ['figure', 'value', '+-', 'unit', 'n', 'target', 'reference', ''];
   const rows = figures.map((f) => [
     f.name,

@@ -14,7 +14,8 @@ import {
 import type { Faults } from '../../../test/support/chip-profiles.ts';
 import { harmonicProgram, phase, schedule } from '../../../test/support/core-programs.ts';
 import { fullCouplings } from '../effective-program.ts';
-import type { CoreProgram, CoreRun } from '../index.ts';
+import type { CoreProgram, CoreRun, TwinCoreOptions } from '../index.ts';
+import { createTwinCore } from '../index.ts';
 import { withStuckBits } from './couplings.ts';
 
 const UNITS = 64;
@@ -199,6 +200,24 @@ describe('noise', () => {
     const error = x2.map((m, unit) => m / ideal[unit] / 1.1 - 1);
     expect(Math.abs((rms(error) * 1.1) / spread_ratio - 1)).toBeLessThan(4 * rmsError(UNITS));
   });
+
+  it.each([-0.2, 0.2])(
+    'a common error of the temperature of %d, unless the core is told another',
+    async (common_ratio) => {
+      const profile = profileWith({ noise: { temperature: { common_ratio } } });
+      const power = async (options: Partial<TwinCoreOptions>): Promise<number> => {
+        const core = await createTwinCore({ units: UNITS, threads: 1, ...options });
+        core.load(harmonicProgram(UNITS));
+        const codes = await core.run(schedule([phase(300)], { samples: 16, step_ns: 5 }));
+        await core.close();
+        return rms(codes) ** 2;
+      };
+      const ideal = await power({});
+      // Linear units, the same random numbers: only the rounding of codes remains.
+      expect(Math.abs((await power({ profile })) / ideal - 1 - common_ratio)).toBeLessThan(1e-3);
+      expect(await power({ profile, noiseTemperatureError_ratio: 0 })).toBe(ideal);
+    },
+  );
 
   it.each([50, 200])('colour of %d ns: <x^2> = kT / (2 J2 (1 + 2 mu J2 tau))', async (correlation_ns) => {
     const [ideal, x2] = await Promise.all([

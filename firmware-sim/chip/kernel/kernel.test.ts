@@ -1,5 +1,4 @@
 // The kernel against its oracle, bit for bit: readout codes and final states.
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -9,56 +8,15 @@ import {
   schedule,
   seededRandom,
 } from '../../../test/support/core-programs.ts';
-import type { CoreProgram, CoreRun } from '../analog-core.ts';
-import { checkEffective, checkProgram, checkSchedule, checkStability } from '../checks.ts';
+import { kernelPair } from '../../../test/support/kernel-pair.ts';
 import { idealProgram } from '../effective-program.ts';
-import type { EffectiveProgram } from '../effective-program.ts';
-import type { RunPlan } from './coefficients.ts';
 import { couplingNorms, planRun } from './coefficients.ts';
-import { buildGaussianTable } from './gaussian.ts';
-import { areaAddress, createKernelMemory, Kernel, writeCouplings, writeGaussianTable } from './kernel.ts';
-import { runOracle, stateCode } from './oracle.ts';
-import type { OracleResult } from './oracle.ts';
+import { stateCode } from './oracle.ts';
 import { philox4x32 } from './philox.ts';
 import type { Words4 } from './philox.ts';
 
 const UNITS_MAX = 1296;
-const table = buildGaussianTable();
-const wasm = readFileSync(new URL('./wasm/kernel.wasm', import.meta.url));
-const module = new WebAssembly.Module(new Uint8Array(wasm));
-const memory = createKernelMemory(UNITS_MAX, 2);
-writeGaussianTable(memory, table);
-// The second area: an address that depends on the sizes of the first.
-const area = areaAddress(UNITS_MAX, 1);
-const kernel = new Kernel(module, memory, area);
-/** Always, or never, the matrix-vector product. */
-const [vectorKernel, tileKernel] = [8, 0].map((replicas) => new Kernel(module, memory, area, replicas));
-
-function resultOf(k: Kernel, plan: RunPlan): OracleResult {
-  const codes = k.runBlock(plan, 0, plan.samples, () => false) ?? new Int16Array(0);
-  return { codes, state: k.finalState(plan.units), velocity: k.finalVelocity(plan.units) };
-}
-
-/** Every path of the kernel against the oracle, on an admitted program and schedule. */
-function expectSameBitsOf(effective: EffectiveProgram, run: CoreRun): OracleResult {
-  const { units } = effective.program;
-  const norms = couplingNorms(units, effective.couplingCode);
-  checkEffective(effective);
-  checkSchedule(run, units);
-  checkStability(effective, norms, true, run.step_ns);
-  const plan = planRun(effective, norms, run, 0);
-  const oracle = runOracle(plan, effective.couplingCode, table);
-  for (const path of ['dense', 'masked'] as const) {
-    writeCouplings(memory, units, effective.couplingCode, path);
-    for (const k of [kernel, vectorKernel, tileKernel]) expect(resultOf(k, plan)).toEqual(oracle);
-  }
-  return oracle;
-}
-
-function expectSameBits(program: CoreProgram, run: CoreRun): OracleResult {
-  checkProgram(program, UNITS_MAX);
-  return expectSameBitsOf(idealProgram(program), run);
-}
+const { kernel, expectSameBits } = kernelPair(UNITS_MAX);
 
 describe('Philox4x32-10', () => {
   // Known answers of Random123 (kat_vectors).

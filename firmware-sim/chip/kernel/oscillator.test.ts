@@ -1,5 +1,4 @@
 // The oscillator cell: kernel against oracle bit for bit, the bounds of its integers, and what a step is made of.
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -9,46 +8,19 @@ import {
   schedule,
   seededRandom,
 } from '../../../test/support/core-programs.ts';
-import type { CoreProgram, CoreRun } from '../analog-core.ts';
-import { checkProgram, checkSchedule, checkStability } from '../checks.ts';
+import { kernelPair } from '../../../test/support/kernel-pair.ts';
 import { oscillatorCell } from '../dynamics.ts';
 import type { OscillatorCell } from '../dynamics.ts';
-import { idealProgram } from '../effective-program.ts';
-import { couplingNorms, planRun } from './coefficients.ts';
-import { buildGaussianTable } from './gaussian.ts';
-import { areaAddress, createKernelMemory, Kernel, writeCouplings, writeGaussianTable } from './kernel.ts';
 import { effectiveStep, oneMinusExp, stepOfEffective, voltageCode } from './oscillator.ts';
 import { voltageReadout } from './oscillator-oracle.ts';
-import { runOracle } from './oracle.ts';
-import type { OracleResult } from './oracle.ts';
 
-const UNITS_MAX = 130;
-const table = buildGaussianTable();
-const wasm = readFileSync(new URL('./wasm/kernel.wasm', import.meta.url));
-const memory = createKernelMemory(UNITS_MAX, 2);
-writeGaussianTable(memory, table);
-const kernel = new Kernel(new WebAssembly.Module(new Uint8Array(wasm)), memory, areaAddress(UNITS_MAX, 1));
+const { expectSameBits } = kernelPair(130);
 
 function cellOf(qualityFactor: number, resonance_Hz?: number): OscillatorCell {
   const dynamics = { kind: 'oscillator', qualityFactor, ...(resonance_Hz && { resonance_Hz }) } as const;
   const cell = oscillatorCell(dynamics);
   if (!cell) throw new Error('not an oscillator');
   return cell;
-}
-
-function expectSameBits(program: CoreProgram, run: CoreRun, cell: OscillatorCell): OracleResult {
-  const effective = idealProgram(program);
-  const norms = couplingNorms(program.units, effective.couplingCode);
-  checkProgram(program, UNITS_MAX);
-  checkSchedule(run, program.units);
-  checkStability(effective, norms, true, run.step_ns, cell);
-  const plan = planRun(effective, norms, run, 0, cell);
-  const oracle = runOracle(plan, effective.couplingCode, table);
-  writeCouplings(memory, program.units, effective.couplingCode);
-  const codes = kernel.runBlock(plan, 0, plan.samples, () => false);
-  const state = kernel.finalState(plan.units);
-  expect({ codes, state, velocity: kernel.finalVelocity(plan.units) }).toEqual(oracle);
-  return oracle;
 }
 
 describe('the kernel computes what the oracle computes', () => {

@@ -1,7 +1,6 @@
 // The chip profile: one document with everything that makes a simulated chip differ from an ideal one. Absent and zero
 // mean "off"; magnitudes carry their unit in their name. docs/twin.md says what each does and which statistic sees it.
 import { z } from 'zod';
-import { thermalSchema } from '../thermal/schema.ts';
 
 export const PROFILE_VERSION = 1;
 const SEED_LIMIT = 2 ** 32 - 1;
@@ -249,7 +248,6 @@ export const chipProfileSchema = z
     units,
     timing,
     drift,
-    thermal: thermalSchema.optional().describe('Power, heat flow, thermal limits (docs/twin.md).'),
   })
   .describe('Chip profile of the twin.');
 
@@ -257,11 +255,11 @@ export type ChipProfile = z.output<typeof chipProfileSchema>;
 /** As written in a file: everything but version and name may be left out. */
 export type ChipProfileInput = z.input<typeof chipProfileSchema>;
 
-/** Whether a profile has none of the non-idealities; names, seeds and the thermal part do not count. */
+/** Whether a profile has none of the non-idealities; names and seeds do not count. */
 export function isIdeal(profile: ChipProfile): boolean {
   const plain = (p: ChipProfile): string =>
     JSON.stringify(chipProfileSchema.parse(p), (key, value: unknown) =>
-      ['name', 'description', 'seed', 'thermal'].includes(key) ? undefined : value,
+      ['name', 'description', 'seed'].includes(key) ? undefined : value,
     );
   return plain(profile) === plain(IDEAL_PROFILE);
 }

@@ -62,12 +62,12 @@ async function kernelAgainstBaseline(units: number): Promise<Figure[]> {
   const baselineSteps = Math.max(1, Math.round(BASELINE_MACS / macsPerStep));
   const baseline = blockedStepper(units, REPLICAS, 1e-3);
   await coupledRun(core, 2);
-  baseline(1);
+  baseline.advance(1);
   const kernelRate: number[] = [];
   const ratio: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const kernel = kernelSteps / (await cpu_s(() => coupledRun(core, kernelSteps)));
-    const javascript = baselineSteps / (await cpu_s(() => baseline(baselineSteps)));
+    const javascript = baselineSteps / (await cpu_s(() => baseline.advance(baselineSteps)));
     kernelRate.push(kernel);
     ratio.push(kernel / javascript);
   }

@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { CalibrationView } from '../../jobs/index.ts';
-import type { CalibrationRow, JsonObject } from '../../store/index.ts';
+import type { JsonObject } from '../../store/index.ts';
 import { auditOf } from '../plugins/audit.ts';
 import { caller } from '../plugins/authentication.ts';
 import { nameDevice, nameDevices } from '../plugins/device-headers.ts';
@@ -23,23 +23,13 @@ import {
   preferHeader,
   problemContent,
 } from '../schemas/common.ts';
-import {
-  decodeCursor,
-  isKnown,
-  pageFrom,
-  rowsFor,
-  preferredWait_s,
-  tagsOf,
-  untilGone,
-  type RouteContext,
-} from './common.ts';
+import { atNextChange, decodeCursor, pageFrom, rowsFor, type RouteContext } from './common.ts';
 import { mayUseDevice } from './device-use.ts';
 
 export function calibrationRoutes(context: RouteContext): FastifyPluginAsyncZod {
   const { store, runner, devices } = context;
   const backendOf = (row: CalibrationView): string | null =>
     calibrationBackend(row) ?? devices.get(row.device)?.backend ?? null;
-  const tagOf = (row: CalibrationRow): string => `${row.id}.${row.revision}`;
   return async (app) => {
     app.post(
       '/v1/calibrations',
@@ -131,15 +121,15 @@ export function calibrationRoutes(context: RouteContext): FastifyPluginAsyncZod 
         const { id } = request.params;
         const found = await store.calibrations.find(id);
         if (found === null) throw new ProblemError('unknown-calibration', `There is no calibration ${id}.`);
-        let row = runner.withProgress(found);
-        const wait_s = preferredWait_s(request);
-        const changed = tagsOf(request).length > 0 && !tagsOf(request).includes(tagOf(row));
-        if (wait_s !== null) void reply.header('preference-applied', `wait=${wait_s}`);
-        if (wait_s !== null && !changed)
-          row = await runner.waitForCalibration(id, row.revision, wait_s * 1000, untilGone(reply, context));
+        const { row, isKnown } = await atNextChange(
+          request,
+          reply,
+          context,
+          runner.withProgress(found),
+          (...asked) => runner.waitForCalibration(...asked),
+        );
         nameDevice(reply, row.device, backendOf(row));
-        if (isKnown(request, reply, tagOf(row))) return reply.code(304).send(null);
-        return calibrationView(row);
+        return isKnown ? reply.code(304).send(null) : calibrationView(row);
       },
     );
   };

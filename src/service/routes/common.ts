@@ -17,6 +17,29 @@ export function preferredWait_s(request: FastifyRequest): number | null {
   return match === null ? null : Math.min(Number(match[1]), WAIT_MAX_S);
 }
 
+/**
+ * The long poll of a resource with a revision: with `Prefer: wait=N` the row at its next change, at once when it has
+ * changed since If-None-Match. Then sets the tag; `isKnown` means that the client has this version already.
+ */
+export async function atNextChange<Row extends { id: string; revision: number }>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  context: ServiceContext,
+  row: Row,
+  waitFor: (id: string, revision: number, wait_ms: number, signal: AbortSignal) => Promise<Row>,
+): Promise<{ row: Row; isKnown: boolean }> {
+  const tagOf = ({ id, revision }: Row): string => `${id}.${revision}`;
+  const wait_s = preferredWait_s(request);
+  const tags = tagsOf(request);
+  const changed = tags.length > 0 && !tags.includes(tagOf(row));
+  if (wait_s !== null) void reply.header('preference-applied', `wait=${wait_s}`);
+  const latest =
+    wait_s === null || changed
+      ? row
+      : await waitFor(row.id, row.revision, wait_s * 1000, untilGone(reply, context));
+  return { row: latest, isKnown: isKnown(request, reply, tagOf(latest)) };
+}
+
 /** Aborts when the client goes away or the service closes. */
 export function untilGone(reply: FastifyReply, context: ServiceContext): AbortSignal {
   const gone = new AbortController();

@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { JobView, RelaxJobRequest } from '../../jobs/index.ts';
-import { JobState, type JobRow } from '../../store/index.ts';
+import { JobState } from '../../store/index.ts';
 import type { Identity } from '../context.ts';
 import { auditOf } from '../plugins/audit.ts';
 import { caller } from '../plugins/authentication.ts';
@@ -19,13 +19,12 @@ import {
 } from '../schemas/common.ts';
 import { job, jobBackend, jobQuery, jobSubmission, jobView } from '../schemas/jobs.ts';
 import {
+  atNextChange,
   decodeCursor,
-  isKnown,
   maySee,
   pageFrom,
   rowsFor,
   preferredWait_s,
-  tagsOf,
   untilGone,
   type RouteContext,
 } from './common.ts';
@@ -42,7 +41,6 @@ export async function visibleJob(context: RouteContext, identity: Identity, id: 
 export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
   const { store, runner, devices } = context;
   const view = (row: JobView) => jobView(row, devices);
-  const tagOf = (row: JobRow): string => `${row.id}.${row.revision}`;
   return async (app) => {
     app.post(
       '/v1/jobs',
@@ -145,15 +143,12 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
         },
       },
       async (request, reply) => {
-        const wait_s = preferredWait_s(request);
-        let row = await visibleJob(context, caller(request), request.params.id);
-        const changed = tagsOf(request).length > 0 && !tagsOf(request).includes(tagOf(row));
-        if (wait_s !== null) void reply.header('preference-applied', `wait=${wait_s}`);
-        if (wait_s !== null && !changed)
-          row = await runner.waitFor(row.id, row.revision, wait_s * 1000, untilGone(reply, context));
+        const found = await visibleJob(context, caller(request), request.params.id);
+        const { row, isKnown } = await atNextChange(request, reply, context, found, (...asked) =>
+          runner.waitFor(...asked),
+        );
         nameDevice(reply, row.device, jobBackend(row, devices));
-        if (isKnown(request, reply, tagOf(row))) return reply.code(304).send(null);
-        return view(row);
+        return isKnown ? reply.code(304).send(null) : view(row);
       },
     );
     app.post(

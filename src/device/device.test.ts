@@ -58,6 +58,26 @@ const code = (promise: Promise<unknown>): Promise<string> =>
     (error: unknown) => (error instanceof DeviceError ? error.code : 'another error'),
   );
 
+describe('the log', () => {
+  it('names a failure once, not at every attempt, and nothing at every operation', async () => {
+    const lines: string[] = [];
+    const away = new TransportError('connection-refused', 'nobody listens', {
+      remedy: 'Start it.',
+      retryable: true,
+    });
+    const link = new FakeLink();
+    const { device, clock, attempts } = bench([away, away, away, link], {
+      onLog: (_level, message) => lines.push(message),
+    });
+    device.start();
+    await clock.settle(device.whenReady(60_000));
+    expect(attempts).toHaveLength(4);
+    expect(lines).toEqual(['device offline', 'device ready']);
+    await clock.settle(device.relax(request(), {}));
+    expect(lines).toEqual(['device offline', 'device ready']);
+  });
+});
+
 describe('connecting', () => {
   it('reports what the device says of itself and grows the revision with every change', async () => {
     const { device, clock } = bench([new FakeLink()]);

@@ -56,6 +56,8 @@ export class Device {
   #attempt: AbortController | null = null;
   #timer: Timer | null = null;
   #operation: RunningOperation | null = null;
+  /** State and reason of the last log line. */
+  #logged = '';
   #lastIdentity: DeviceIdentity | null = null;
   #lastCapabilities: DeviceCapabilities | null = null;
   #counters: DeviceCounters = {
@@ -375,8 +377,11 @@ export class Device {
   #logChange(state: ConnectionState): void {
     const reason = 'reason' in state ? state.reason : null;
     const level = state.name === 'offline' || state.name === 'refused' ? 'warn' : 'info';
-    // Attempts and operations would fill the log: a device that is away is reported once per failure, not per attempt.
     if (state.name === 'connecting' || state.name === 'running') return;
+    // Attempts and operations would fill the log: a state is reported when it, or its reason, is another one.
+    const seen = `${state.name} ${reason?.code}`;
+    if (seen === this.#logged) return;
+    this.#logged = seen;
     this.#log(level, `device ${state.name}`, { reason: reason?.code, detail: reason?.message });
   }
 

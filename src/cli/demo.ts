@@ -8,7 +8,7 @@ import { trainInWorker, type TrainingResult } from '../training/index.ts';
 import { ThermoloopClient } from '../client/client.ts';
 import { startBackend, transports, type TransportName } from './demo/backend.ts';
 import { runLoop } from './demo/loop.ts';
-import { readSamples, summarise, table, writeResults } from './demo/report.ts';
+import { summarise, table, writeResults } from './demo/report.ts';
 import { createProgress, type Progress } from './progress.ts';
 
 /** t_f of the paper in reduced time; in seconds it is this times the device's time unit. */
@@ -113,7 +113,7 @@ async function demo(options: DemoOptions, version: string): Promise<void> {
       progress,
     );
     progress.close();
-    const { summary, scored } = summarise(loop, trained.prototypes, {
+    const { summary, scored, heat_kT } = summarise(loop, trained.prototypes, {
       transport: backend.transport,
       backend: String(device['backend']),
       seed: capabilities['seed'] === true ? options.seed : null,
@@ -122,7 +122,6 @@ async function demo(options: DemoOptions, version: string): Promise<void> {
     });
     const folder = resolve(options.out);
     writeResults(folder, loop, scored, trained.prototypes, summary);
-    const { heat_kT } = readSamples(loop.samples);
     process.stdout.write(
       options.json ? `${JSON.stringify(summary)}\n` : `\n${table(summary, scored, heat_kT, options.out)}\n`,
     );

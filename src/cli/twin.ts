@@ -1,6 +1,5 @@
 // `thermoloop twin`: the simulated chip as a process of its own, behind a serial pty or a TCP port.
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { loadProfile } from '../../firmware-sim/chip/index.ts';
 import { createTwin, servePty, serveTcp } from '../../firmware-sim/ports/index.ts';
@@ -93,10 +92,10 @@ export function registerTwin(program: Command): void {
     .option('--json', 'print the line of readiness as JSON')
     .option('--exit-with-parent', 'end when the process that started this one ends')
     .addHelpText('after', examples)
-    .action(twin);
+    .action((flags: Flags, command: Command) => twin(flags, command.parent?.version() ?? ''));
 }
 
-async function twin(flags: Flags): Promise<void> {
+async function twin(flags: Flags, version: string): Promise<void> {
   if (flags.pty !== undefined && flags.tcp !== undefined) {
     throw withRemedy('--pty and --tcp exclude each other', 'Start two twins, or choose one of them.');
   }
@@ -109,7 +108,7 @@ async function twin(flags: Flags): Promise<void> {
     threads: flags.threads,
     profile: await loadProfile(flags.profile),
     noiseTemperatureError_ratio: flags.noiseTemperatureError,
-    firmwareVersion: packageVersion(),
+    firmwareVersion: version,
     clock: systemClock,
     dynamics,
     ...(flags.seed !== undefined && { seed: flags.seed }),
@@ -166,11 +165,6 @@ function announce(url: string, { uid, profile }: Twin, { units, json }: Flags): 
   const kind = `profile ${profile.name} ${profile.digest.slice(0, 8)}`;
   const line = json ? JSON.stringify(facts) : `twin ${uid} with ${units} units (${kind}) is ready at ${url}`;
   process.stdout.write(`${line}\n`);
-}
-
-function packageVersion(): string {
-  const root = new URL(import.meta.url.includes('/dist/') ? '../../../' : '../../', import.meta.url);
-  return (JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string }).version;
 }
 
 function address(text: string): Address {

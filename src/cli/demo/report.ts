@@ -33,7 +33,7 @@ export interface Scored {
 }
 
 /** Shape and values of `samples.npz`; the last read of every sample is the picture. */
-export function readSamples(npz: Uint8Array): { pictures: ArrayLike<number>[]; heat_kT: ArrayLike<number> } {
+function readSamples(npz: Uint8Array): { pictures: ArrayLike<number>[]; heat_kT: ArrayLike<number> } {
   const members = decodeNpz(npz);
   const x = members.get('x');
   const heat = members.get('heat_kT');
@@ -46,10 +46,7 @@ export function readSamples(npz: Uint8Array): { pictures: ArrayLike<number>[]; h
   return { pictures, heat_kT: heat.data as Float64Array };
 }
 
-export function score(
-  pictures: readonly ArrayLike<number>[],
-  prototypes: readonly ArrayLike<number>[],
-): Scored[] {
+function score(pictures: readonly ArrayLike<number>[], prototypes: readonly ArrayLike<number>[]): Scored[] {
   return pictures.map((x) => {
     const { index, correlation, inverted } = bestPrototype(x, prototypes);
     return { x, prototype: index, correlation, inverted };
@@ -60,7 +57,7 @@ export function summarise(
   loop: LoopResult,
   prototypes: readonly ArrayLike<number>[],
   run: Pick<Summary, 'transport' | 'backend' | 'seed' | 'train_s' | 'total_s'>,
-): { summary: Summary; scored: Scored[] } {
+): { summary: Summary; scored: Scored[]; heat_kT: ArrayLike<number> } {
   const { pictures, heat_kT } = readSamples(loop.samples);
   const scored = score(pictures, prototypes);
   const share = (holds: (s: Scored) => boolean): number => scored.filter(holds).length / scored.length;
@@ -72,6 +69,7 @@ export function summarise(
   >;
   return {
     scored,
+    heat_kT,
     summary: {
       units: pictures[0].length,
       samples: pictures.length,

@@ -1,4 +1,5 @@
 // What every bench reports, and how a target decides.
+import { summarise } from '../src/physics/index.ts';
 
 /** A band; a missing side is open. */
 export interface Band {
@@ -49,9 +50,4 @@ export function median(values: readonly number[]): number {
 }
 
 /** Standard error of the mean of independent values; 0 for fewer than two. */
-export function standardErrorOf(values: readonly number[]): number {
-  if (values.length < 2) return 0;
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  const variance = values.reduce((a, b) => a + (b - mean) ** 2, 0) / (values.length - 1);
-  return Math.sqrt(variance / values.length);
-}
+export const standardErrorOf = (values: readonly number[]): number => summarise(values).stderr;

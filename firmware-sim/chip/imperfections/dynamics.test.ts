@@ -158,25 +158,57 @@ describe('digital-to-analog converters', () => {
     expect(Math.abs(rms(error) / inl_codes - 1)).toBeLessThan(4 * rmsError(UNITS) + 0.03);
   });
 
-  it.each([3, 8])(
-    'differential non-linearity of %d codes, fields: the step between 1023 and 1024',
-    async (dnl_codes) => {
-      const [below, above] = await Promise.all(
-        [1023, 1024].map((code) =>
-          means({ dac: { field: { dnl_codes } } }, quiet(UNITS), settled({ field: field(uniform(code)) })),
-        ),
-      );
-      // The largest bit has 1, the ten below together 1/2 + 1/4 + ... = 1 in variance.
-      const step = above.map((x, unit) => 2000 * (x - below[unit]) - 1);
-      const expected = dnl_codes * Math.sqrt(2 - 2 ** -10);
-      expect(Math.abs(rms(step) / expected - 1)).toBeLessThan(4 * rmsError(UNITS) + 0.03);
-    },
-  );
+  it.each([4, 15])('integral non-linearity of %d codes, fields', async (inl_codes) => {
+    const x = await means(
+      { dac: { field: { inl_codes } } },
+      quiet(UNITS),
+      settled({ field: field(uniform(1023)) }),
+    );
+    const error = x.map((m) => 2000 * m - 1023);
+    expect(Math.abs(rms(error) / inl_codes - 1)).toBeLessThan(4 * rmsError(UNITS) + 0.03);
+  });
 
   it.each([5, 16])('integral non-linearity of %d codes, couplings', async (inl_codes) => {
     const [a] = await couplings({ dac: { coupling: { inl_codes } } }, () => 1023);
     const error = a.map((j) => j * 1000 - 1023);
     expect(Math.abs(rms(error) / inl_codes - 1)).toBeLessThan(4 * rmsError(UNITS / 2) + 0.05);
+  });
+
+  // The step between 1023 and 1024: the largest bit has 1, the ten below together 1/2 + 1/4 + ... = 1 in variance.
+  const stepOf = (dnl_codes: number): number => dnl_codes * Math.sqrt(2 - 2 ** -10);
+  const steps = (below: Float64Array, above: Float64Array, perCode: number): number =>
+    rms(above.map((x, k) => perCode * (x - below[k]) - 1));
+
+  it.each([3, 8])('differential non-linearity of %d codes, fields', async (dnl_codes) => {
+    const [below, above] = await Promise.all(
+      [1023, 1024].map((code) =>
+        means({ dac: { field: { dnl_codes } } }, quiet(UNITS), settled({ field: field(uniform(code)) })),
+      ),
+    );
+    const found = steps(below, above, 2000) / stepOf(dnl_codes);
+    expect(Math.abs(found - 1)).toBeLessThan(4 * rmsError(UNITS) + 0.03);
+  });
+
+  it.each([3, 8])('differential non-linearity of %d codes, biases', async (dnl_codes) => {
+    const [below, above] = await Promise.all(
+      [1023, 1024].map((code) =>
+        means(
+          { dac: { bias: { dnl_codes } } },
+          quiet(UNITS, { biasCode: uniform(code) }),
+          settled({ coupled: true }),
+        ),
+      ),
+    );
+    const found = steps(below, above, -2000) / stepOf(dnl_codes);
+    expect(Math.abs(found - 1)).toBeLessThan(4 * rmsError(UNITS) + 0.03);
+  });
+
+  it.each([3, 8])('differential non-linearity of %d codes, couplings', async (dnl_codes) => {
+    const [below, above] = await Promise.all(
+      [1023, 1024].map((code) => couplings({ dac: { coupling: { dnl_codes } } }, () => code)),
+    );
+    const found = steps(below[0], above[0], 1000) / stepOf(dnl_codes);
+    expect(Math.abs(found - 1)).toBeLessThan(4 * rmsError(UNITS / 2) + 0.05);
   });
 });
 
@@ -228,6 +260,17 @@ describe('noise', () => {
     // 64 x 256 restarts, about 4 independent reads each: 0.6 %; the step adds up to half of it.
     expect(Math.abs(ratio * (1 + 2e-3 * correlation_ns) - 1)).toBeLessThan(4 * 0.006);
     expect(ratio).toBeLessThan(0.95);
+  });
+
+  it.each([0.05, 0.2])('colour that differs from unit to unit by %d', async (spread_ratio) => {
+    const colour = { correlation_ns: 300 };
+    const [same, x2] = await Promise.all([
+      secondMoments({ noise: { colour } }),
+      secondMoments({ noise: { colour: { ...colour, spread_ratio } } }),
+    ]);
+    // The same random numbers, so each unit's own scatter cancels; <x^2> of unit i ~ 1 / (1 + 2 mu J2 tau_i).
+    const error = x2.map((m, unit) => ((1.6 * same[unit]) / m - 1) / 0.6 - 1);
+    expect(Math.abs(rms(error) / spread_ratio - 1)).toBeLessThan(4 * rmsError(UNITS) + 0.03);
   });
 });
 

@@ -6,6 +6,7 @@ import { covarianceRows } from '../physics/linear.ts';
 import { digitRows } from '../physics/digits.ts';
 import { glyphRows } from '../physics/glyphs.ts';
 import { doubleWellRows, relaxationRows, uncoupledRows } from '../physics/one-unit.ts';
+import { oscillatorRows } from '../physics/oscillator.ts';
 import { detailedBalanceRows, jarzynskiRows } from '../physics/pairs.ts';
 import type { Settings } from '../physics/relax.ts';
 
@@ -17,6 +18,7 @@ const SMALL: Group[] = [
   uncoupledRows,
   doubleWellRows,
   relaxationRows,
+  oscillatorRows,
   covarianceRows,
   detailedBalanceRows,
   jarzynskiRows,
@@ -33,7 +35,6 @@ export async function run({
   const quick = options.includes('--quick');
   const settings: Settings = {
     quick,
-    nightly: options.includes('--nightly'),
     threads: Math.min(2, availableParallelism()),
     say,
   };

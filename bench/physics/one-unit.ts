@@ -3,10 +3,11 @@ import { emptyModel, quantise, type Model } from '../../src/physics/index.ts';
 import type { Figure } from '../figure.ts';
 import { boltzmann, oneUnitSpectrum } from './fokker-planck.ts';
 import { Average, exactRow, type Estimate } from './judge.ts';
-import { overUnits, readTimes, relax, type Restarts, type Settings } from './relax.ts';
+import { overUnits, readTimes, relax, type RelaxOptions, type Restarts, type Settings } from './relax.ts';
 
-const KT = 0.1;
-const reference = (x: number): number => x * x + x ** 4;
+/** The reference working point: V = x^2 + x^4 at this temperature. */
+export const KT = 0.1;
+export const reference = (x: number): number => x * x + x ** 4;
 
 /**
  * <x^2>, <x^4> and 2 J2 <x^2> + 4 J4 <x^4> = kT at the reference point, dt 0.001. Euler-Maruyama raises <x^2> by 0.10 %
@@ -77,8 +78,17 @@ export async function doubleWellRows(settings: Settings): Promise<Figure[]> {
  * <x>(t) after a field of 1 E0 is switched off, against the exact decay. Runs with +B and -B and the same noise are
  * paired: by symmetry (x+ - x-)/2 has the mean <x>(t), and the common noise cancels nearly all of its scatter.
  */
-export async function relaxationRows(settings: Settings): Promise<Figure[]> {
+export function relaxationRows(settings: Settings): Promise<Figure[]> {
   settings.say('one unit: relaxation after a field step');
+  return relaxationOf('relaxation', { seed: 103n }, settings);
+}
+
+/** The rows of a relaxation whose names begin with `name`. */
+export async function relaxationOf(
+  name: string,
+  options: Omit<RelaxOptions, 'samples'>,
+  settings: Settings,
+): Promise<Figure[]> {
   const B = 1;
   const times = [0.2, 0.4, 0.8, 1.2];
   const program = quantise(emptyModel(512));
@@ -90,7 +100,7 @@ export async function relaxationRows(settings: Settings): Promise<Figure[]> {
         { duration: 2.5, field_E0 },
         { duration: 1.2, readAt: times },
       ],
-      { samples, seed: 103n },
+      { ...options, samples },
       settings,
     ),
   );
@@ -99,7 +109,7 @@ export async function relaxationRows(settings: Settings): Promise<Figure[]> {
   const exact = times.map((t) => spectrum.meanAfterField(B, t));
   const rows = [0, 1, 2].map((read) =>
     exactRow(
-      `relaxation.mean_${times[read]}`,
+      `${name}.mean_${times[read]}`,
       paired(runs, (d) => d(read)),
       exact[read],
     ),
@@ -114,7 +124,7 @@ export async function relaxationRows(settings: Settings): Promise<Figure[]> {
   settings.say(
     `  slowest odd mode: tau ${spectrum.times[0].toFixed(4)}, between these reads ${exactTau.toFixed(4)}`,
   );
-  return [...rows, exactRow('relaxation.tau', { ...influence, mean: tau }, exactTau, '1/(mu E0)')];
+  return [...rows, exactRow(`${name}.tau`, { ...influence, mean: tau }, exactTau, '1/(mu E0)')];
 }
 
 /** Mean over pairs of units with the same noise of f(half the difference at a read). */

@@ -1,6 +1,7 @@
 // Restarts of a program on the twin's core, in this process, in reduced time; and averages over them.
 import {
   createTwinCore,
+  type CoreDynamics,
   type CorePhase,
   type CoreProgram,
   type CoreRun,
@@ -12,8 +13,6 @@ import { Average, type Estimate } from './judge.ts';
 export interface Settings {
   /** Fewer restarts, small programs only: for continuous integration. */
   quick: boolean;
-  /** As many restarts as the judgement of decisions asks for, also where the reference table has few. */
-  nightly: boolean;
   threads: number;
   say(line: string): void;
 }
@@ -45,6 +44,10 @@ export interface RelaxOptions {
   seed: bigint;
   /** Integration step in reduced time, a multiple of 0.001; default 0.001. */
   dt?: number;
+  /** How the units move; default overdamped. */
+  dynamics?: CoreDynamics;
+  /** 'voltage': v / omega_0 of an oscillator cell stands in for x. */
+  readout?: CoreRun['readout'];
 }
 
 const TIME_PER_NS = 1e-3;
@@ -66,11 +69,11 @@ function corePhase(program: CoreProgram, phase: Phase, dt: number): CorePhase {
 export async function relax(
   program: CoreProgram,
   phases: readonly Phase[],
-  { samples, seed, dt = 0.001 }: RelaxOptions,
+  { samples, seed, dt = 0.001, dynamics, readout }: RelaxOptions,
   { threads }: Settings,
 ): Promise<Restarts> {
   const { units } = program;
-  const core = await createTwinCore({ units, threads, noiseTemperatureError_ratio: 0 });
+  const core = await createTwinCore({ units, threads, noiseTemperatureError_ratio: 0, dynamics });
   try {
     core.load(program);
     const run: CoreRun = {
@@ -78,6 +81,7 @@ export async function relax(
       firstSample: 0,
       samples,
       step_ns: Math.round(dt / TIME_PER_NS),
+      readout,
       phases: phases.map((phase) => corePhase(program, phase, dt)),
     };
     const codes = await core.run(run);

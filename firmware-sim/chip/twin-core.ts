@@ -46,7 +46,7 @@ export interface TwinCoreOptions {
   profile?: ChipProfile;
   /** Time since power on, seconds, for the drift of the profile; absent: it stands still at 0. */
   deviceTime_s?: () => number;
-  /** How the units of this chip move; absent: overdamped. */
+  /** How the units of this chip move; absent: as the profile says, or overdamped. */
   dynamics?: CoreDynamics;
 }
 
@@ -103,7 +103,7 @@ class TwinCore implements AnalogCore {
     if (profile && drifts(profile.drift)) {
       this.#drift = startDrift(profile.drift, profile.seed, options.units);
     }
-    this.#cell = oscillatorCell(options.dynamics ?? { kind: 'overdamped' });
+    this.#cell = oscillatorCell(chosenDynamics(options));
     this.#memory = memory;
     this.#pool = pool;
   }
@@ -210,8 +210,12 @@ function actualNoiseTemperatureError_ratio(options: TwinCoreOptions): number {
   return options.noiseTemperatureError_ratio ?? options.profile?.noise.temperature.common_ratio ?? 0;
 }
 
+function chosenDynamics({ dynamics, profile }: TwinCoreOptions): CoreDynamics {
+  return dynamics ?? profile?.dynamics ?? { kind: 'overdamped' };
+}
+
 function checkOptions(options: TwinCoreOptions): void {
-  const { units, threads, dynamics } = options;
+  const { units, threads } = options;
   const noiseTemperatureError_ratio = actualNoiseTemperatureError_ratio(options);
   const integer = (name: string, value: number, limit: number): void => {
     if (Number.isInteger(value) && value >= 1 && value <= limit) return;
@@ -219,7 +223,7 @@ function checkOptions(options: TwinCoreOptions): void {
   };
   integer('units', units, UNITS_LIMIT);
   integer('threads', threads, THREADS_LIMIT);
-  const fault = dynamics ? dynamicsFault(dynamics) : null;
+  const fault = dynamicsFault(chosenDynamics(options));
   if (fault !== null) throw new CoreError('bad-options', fault);
   if (Number.isFinite(noiseTemperatureError_ratio) && noiseTemperatureError_ratio > -1) return;
   throw new CoreError(

@@ -22,7 +22,7 @@ export interface TwinOptions {
   /** Names the device (its uid), and draws the seeds of runs that carry none; absent: another device at every start. */
   seed?: bigint;
   firmwareVersion: string;
-  /** How the units move; absent: overdamped. Part of the identity, and named in the firmware's version. */
+  /** How the units move; absent: as the profile says. Part of the identity, and named in the firmware's version. */
   dynamics?: CoreDynamics;
   clock: BoardClock;
 }
@@ -43,7 +43,7 @@ export async function createTwin(options: TwinOptions): Promise<Twin> {
   const identity = { name: profile.name, digest: profileDigest(profile) };
   // A chip of another kind is another device, whatever its seed; the ideal one keeps the name it always had.
   const ideal = identity.digest === profileDigest(IDEAL_PROFILE);
-  const dynamics = options.dynamics ?? { kind: 'overdamped' };
+  const dynamics = options.dynamics ?? profile.dynamics;
   const cell = dynamics.kind === 'overdamped' ? '' : `, ${JSON.stringify(dynamics)}`;
   const kind = (ideal ? '' : `, profile ${identity.digest}`) + cell;
   const build = [

@@ -96,6 +96,20 @@ describe('thermoloop twin', () => {
     expect(new Set(uids).size).toBe(4);
   });
 
+  it('takes its dynamics from the profile, unless it is told', async () => {
+    const profile = join(folder, 'cell.json');
+    const dynamics = { kind: 'oscillator', qualityFactor: 2 };
+    await writeFile(profile, JSON.stringify({ version: 1, name: 'cell', dynamics }));
+    const start3 = (...flags: string[]) => start('--tcp', '0', '--json', '--seed', '3', ...flags);
+    const uids = await Promise.all(
+      [[], ['--dynamics', 'oscillator', '--quality-factor', '2'], ['--dynamics', 'overdamped']].map(
+        async (flags) => (await ready(start3('--profile', profile, ...flags))).uid,
+      ),
+    );
+    expect(uids[1]).toBe(uids[0]);
+    expect(uids[2]).not.toBe(uids[0]);
+  });
+
   it('serves a serial device, and leaves neither link nor socat', async () => {
     const path = join(folder, 'tty');
     const child = start('--pty', path);

@@ -25,7 +25,7 @@ interface Flags {
   threads: number;
   profile: string;
   noiseTemperatureError?: number;
-  dynamics: 'overdamped' | 'oscillator';
+  dynamics?: 'overdamped' | 'oscillator';
   qualityFactor?: number;
   resonance?: number;
   json?: boolean;
@@ -75,9 +75,10 @@ export function registerTwin(program: Command): void {
       'ideal',
     )
     .addOption(
-      new Option('--dynamics <kind>', 'how the units move: overdamped, or as resonant cells with inertia')
-        .choices(['overdamped', 'oscillator'])
-        .default('overdamped'),
+      new Option(
+        '--dynamics <kind>',
+        'how the units move: overdamped, or as resonant cells with inertia (default: as the profile says)',
+      ).choices(['overdamped', 'oscillator']),
     )
     .option(
       '--quality-factor <q>',
@@ -130,9 +131,9 @@ async function twin(flags: Flags, version: string): Promise<void> {
   }
 }
 
-function chosenDynamics({ dynamics, qualityFactor, resonance }: Flags): NonNullable<TwinOptions['dynamics']> {
-  if (dynamics === 'overdamped') {
-    if (qualityFactor === undefined && resonance === undefined) return { kind: 'overdamped' };
+function chosenDynamics({ dynamics, qualityFactor, resonance }: Flags): TwinOptions['dynamics'] {
+  if (dynamics !== 'oscillator') {
+    if (qualityFactor === undefined && resonance === undefined) return dynamics && { kind: dynamics };
     throw withRemedy(
       '--quality-factor and --resonance belong to oscillator cells',
       'Add --dynamics oscillator, or leave them out.',

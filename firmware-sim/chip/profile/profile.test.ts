@@ -13,7 +13,7 @@ import {
 import { field } from '../../../test/support/chip-profiles.ts';
 import { idealProgram } from '../effective-program.ts';
 import { ImperfectChip, mistimed } from '../imperfections/index.ts';
-import type { CoreProgram } from '../index.ts';
+import type { CoreProgram, TwinCoreOptions } from '../index.ts';
 import { createTwinCore } from '../index.ts';
 import {
   chipProfileSchema,
@@ -193,6 +193,27 @@ describe('ideal', () => {
     for (const name of ['typical', 'hot', 'worn'])
       expect(await samples(await loadProfile(name))).not.toEqual(plain);
   });
+});
+
+it('a profile may say that the units are oscillator cells, which is no fault', async () => {
+  const dynamics = { kind: 'oscillator', qualityFactor: 2 } as const;
+  const profile = chipProfileSchema.parse({ version: 1, name: 'cell', dynamics });
+  expect(isIdeal(profile)).toBe(true);
+  const samples = async (options: Partial<TwinCoreOptions>): Promise<Int16Array> => {
+    const core = await createTwinCore({ units: UNITS, threads: 1, ...options });
+    core.load(program());
+    const codes = await core.run(run);
+    await core.close();
+    return codes;
+  };
+  const plain = await samples({});
+  const cells = await samples({ profile });
+  expect(cells).not.toEqual(plain);
+  expect(cells).toEqual(await samples({ dynamics }));
+  expect(await samples({ profile, dynamics: { kind: 'overdamped' } })).toEqual(plain);
+  expect(
+    failure(() => parseProfile('{"version":1,"name":"x","dynamics":{"kind":"oscillator"}}', 'x')).message,
+  ).toMatch(/dynamics\.qualityFactor/);
 });
 
 it('a worn chip that stands still gives the same samples for any threads and batches', async () => {

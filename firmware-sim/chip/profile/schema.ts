@@ -218,6 +218,23 @@ const drift = z
   })
   .prefault({});
 
+const dynamics = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('overdamped') }),
+    z.strictObject({
+      kind: z.literal('oscillator'),
+      qualityFactor: z.number().min(1e-3).max(1e3).describe('Q of a cell at its resonance.'),
+      resonance_Hz: z
+        .number()
+        .min(1)
+        .max(1e9)
+        .optional()
+        .describe('Where Q is meant; absent: the resonance of the reference cell, 318310 / Q.'),
+    }),
+  ])
+  .default({ kind: 'overdamped' })
+  .describe('How the units move: no fault, a kind of chip.');
+
 export const chipProfileSchema = z
   .strictObject({
     version: z.literal(PROFILE_VERSION).describe('Version of this format.'),
@@ -234,6 +251,7 @@ export const chipProfileSchema = z
       .describe(
         'One chip of this kind: all individual values are drawn from it and from the seed of each entry.',
       ),
+    dynamics,
     readout,
     potential,
     couplings,
@@ -255,11 +273,11 @@ export type ChipProfile = z.output<typeof chipProfileSchema>;
 /** As written in a file: everything but version and name may be left out. */
 export type ChipProfileInput = z.input<typeof chipProfileSchema>;
 
-/** Whether a profile has none of the non-idealities; names and seeds do not count. */
+/** Whether a profile has none of the non-idealities; names, seeds and the kind of dynamics do not count. */
 export function isIdeal(profile: ChipProfile): boolean {
   const plain = (p: ChipProfile): string =>
     JSON.stringify(chipProfileSchema.parse(p), (key, value: unknown) =>
-      ['name', 'description', 'seed'].includes(key) ? undefined : value,
+      ['name', 'description', 'seed', 'dynamics'].includes(key) ? undefined : value,
     );
   return plain(profile) === plain(IDEAL_PROFILE);
 }

@@ -90,14 +90,20 @@ module.exports = {
     forbid(
       'twin-ports',
       '^firmware-sim/firmware/',
-      { path: '^firmware-sim/ports/' },
+      { path: '^firmware-sim/(ports|control)/' },
       'ports -> firmware -> chip',
     ),
     forbid(
       'twin-chip',
       '^firmware-sim/chip/',
-      { path: '^(firmware-sim/(ports|firmware)|src)/' },
+      { path: '^(firmware-sim/(ports|control|firmware)|src)/' },
       'the analog core knows no firmware and no link',
+    ),
+    forbid(
+      'twin-control',
+      '^firmware-sim/ports/',
+      { path: '^firmware-sim/control/' },
+      'the control channel acts on the twin, the twin does not know of it',
     ),
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     {

@@ -17,6 +17,7 @@ interface Ready {
   units: number;
   pid: number;
   profile: { name: string; digest: string };
+  control: string;
 }
 
 let folder: string;
@@ -148,6 +149,7 @@ describe('thermoloop twin', () => {
     ['a cell without its Q', ['--dynamics', 'oscillator'], /needs its quality factor/],
     ['a Q of overdamped units', ['--quality-factor', '1'], /belong to oscillator cells/],
     ['a Q of 0', ['--dynamics', 'oscillator', '--quality-factor', '0'], /from 0\.001 to 1000/],
+    ['a control channel for other machines', ['--control', '0.0.0.0:0'], /loopback addresses only/],
     ['two ports at once', ['--tcp', '0', '--pty', '/tmp/x'], /exclude each other/],
   ])('refuses %s', async (_, flags, reason) => {
     const { code, words } = await ended(start(...flags));
@@ -160,6 +162,25 @@ describe('thermoloop twin', () => {
     const { code, words } = await ended(start('--tcp', url.replace('tcp://', '')));
     expect(code).toBe(1);
     expect(words).toMatch(/already in use\nChoose another port/);
+  });
+});
+
+describe('the control channel', () => {
+  it('is named in the line of readiness, and says what the twin is', async () => {
+    const child = start('--tcp', '0', '--control', '127.0.0.1:0', '--json', '--profile', 'worn');
+    const { uid, control, profile } = await ready(child);
+    const [host, port] = control.split(':');
+    const socket = connect(Number(port), host);
+    socket.write('{"jsonrpc":"2.0","id":"a","method":"twin.describe"}\n');
+    const [line] = (await once(createInterface(socket), 'line')) as [string];
+    expect(JSON.parse(line)).toEqual({
+      jsonrpc: '2.0',
+      id: 'a',
+      result: { uid, simulated: true, units: 8, profile, speed: 1, faultsActive: [] },
+    });
+    const end = ended(child);
+    child.kill('SIGTERM');
+    expect(await end).toEqual({ code: 0, words: '' });
   });
 });
 

@@ -1,7 +1,9 @@
 // `thermoloop twin`: the simulated chip as a process of its own, behind a serial pty or a TCP port.
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { resolve } from 'node:path';
-import { loadProfile } from '../../firmware-sim/chip/index.ts';
+import { loadProfile, type ChipProfile } from '../../firmware-sim/chip/index.ts';
+import { describeMethods, serveControl } from '../../firmware-sim/control/index.ts';
+import type { ControlService } from '../../firmware-sim/control/index.ts';
 import { createTwin, servePty, serveTcp } from '../../firmware-sim/ports/index.ts';
 import type { Twin, TwinOptions } from '../../firmware-sim/ports/index.ts';
 import { systemClock } from '../clock/clock.ts';
@@ -28,6 +30,7 @@ interface Flags {
   dynamics?: 'overdamped' | 'oscillator';
   qualityFactor?: number;
   resonance?: number;
+  control?: Address;
   json?: boolean;
   exitWithParent?: boolean;
 }
@@ -46,6 +49,7 @@ Examples:
   thermoloop twin --noise-temperature-error 0.1   a chip that is 10 % hotter than it is programmed to be
   thermoloop twin --profile typical            a chip with sub-percent errors and drift
   thermoloop twin --dynamics oscillator --quality-factor 3   a chip whose cells ring
+  thermoloop twin --tcp 7700 --control 127.0.0.1:7701   with a control channel: JSON-RPC, one request per line
 
 Then, in another terminal:
   thermoloop serve --device serial:///tmp/thermoloop0
@@ -90,6 +94,11 @@ export function registerTwin(program: Command): void {
       'where Q is meant (default: that of the reference cell, 318310 / Q)',
       numberWithin(1, 1e9),
     )
+    .option(
+      '--control <host:port>',
+      'serve the control channel here, on a loopback address (port 0: a free one; docs/twin.md)',
+      address,
+    )
     .option('--json', 'print the line of readiness as JSON')
     .option('--exit-with-parent', 'end when the process that started this one ends')
     .addHelpText('after', examples)
@@ -104,10 +113,11 @@ async function twin(flags: Flags, version: string): Promise<void> {
   // Before anything that takes time: a parent that is gone by then must not be missed.
   const parentGone = flags.exitWithParent === true ? whenParentGone() : null;
   const signalled = whenSignalled();
+  const profile = await loadProfile(flags.profile);
   const simulated = await createTwin({
     units: flags.units,
     threads: flags.threads,
-    profile: await loadProfile(flags.profile),
+    profile,
     noiseTemperatureError_ratio: flags.noiseTemperatureError,
     firmwareVersion: version,
     clock: systemClock,
@@ -115,9 +125,11 @@ async function twin(flags: Flags, version: string): Promise<void> {
     ...(flags.seed !== undefined && { seed: flags.seed }),
   });
   let service: Service | null = null;
+  let control: ControlService | null = null;
   try {
+    control = await serveControlOf(simulated, profile, flags);
     service = await serve(simulated, flags);
-    announce(service.url, simulated, flags);
+    announce(service.url, simulated, flags, control?.address);
     const ends: Promise<Error | null>[] = [signalled];
     if (parentGone !== null) ends.push(parentGone);
     if (service.failed !== undefined) ends.push(service.failed);
@@ -126,6 +138,7 @@ async function twin(flags: Flags, version: string): Promise<void> {
   } finally {
     const limit = setTimeout(() => process.exit(1), SHUTDOWN_LIMIT_MS);
     await service?.close();
+    await control?.close();
     await simulated.close();
     clearTimeout(limit);
   }
@@ -161,10 +174,30 @@ async function serve(simulated: Twin, flags: Flags): Promise<Service> {
   return { url: `tcp://${host}:${tcp.port}`, close: () => tcp.close() };
 }
 
-function announce(url: string, { uid, profile }: Twin, { units, json }: Flags): void {
-  const facts = { ready: true, url, uid, units, pid: process.pid, profile };
+async function serveControlOf(
+  { uid, profile: { digest } }: Twin,
+  profile: ChipProfile,
+  { control, units }: Flags,
+): Promise<ControlService | null> {
+  if (control === undefined) return null;
+  const facts = {
+    uid,
+    units,
+    profile,
+    profileDigest: digest,
+    speed: () => 1,
+    faultsActive: () => [],
+  };
+  return serveControl(describeMethods(facts), control);
+}
+
+function announce(url: string, { uid, profile }: Twin, { units, json }: Flags, control?: string): void {
+  const facts = { ready: true, url, uid, units, pid: process.pid, profile, ...(control && { control }) };
   const kind = `profile ${profile.name} ${profile.digest.slice(0, 8)}`;
-  const line = json ? JSON.stringify(facts) : `twin ${uid} with ${units} units (${kind}) is ready at ${url}`;
+  const controlled = control === undefined ? '' : `, control channel at ${control}`;
+  const line = json
+    ? JSON.stringify(facts)
+    : `twin ${uid} with ${units} units (${kind}) is ready at ${url}${controlled}`;
   process.stdout.write(`${line}\n`);
 }
 

@@ -1,6 +1,6 @@
 // The device of the fault campaign: the real firmware of the twin on a clock that jumps, with a core whose codes follow
 // from program, seed and indices alone, so that one wrong byte shows. It can lose power.
-import type { AnalogCore, CoreProgram, CoreRun } from '../../firmware-sim/chip/index.ts';
+import type { AnalogCore } from '../../firmware-sim/chip/index.ts';
 import {
   createController,
   twinCapabilities,
@@ -11,10 +11,9 @@ import {
 import type { Clock } from '../../src/clock/clock.ts';
 import type { Port } from '../../src/transports/index.ts';
 import { seededRandom32 } from '../../test/support/seeded-random.ts';
+import { DeterministicCore } from './deterministic-core.ts';
 
 export const UNITS = 64;
-/** Time of one batch of samples; runs take long enough to be stopped. */
-const BATCH_MS = 2;
 /** Small buffers, so that a small image and a short run go through every window many times. */
 const LIMITS = {
   ...twinLimits(UNITS),
@@ -23,47 +22,6 @@ const LIMITS = {
   loadWindowBytes: 960,
   sampleRingBytes: 8 * 1024,
 };
-
-class DeterministicCore implements AnalogCore {
-  readonly unitsMax = UNITS;
-  readonly #clock: Clock;
-  #program: CoreProgram | null = null;
-  #mix = 0;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  load(program: CoreProgram): void {
-    this.#program = program;
-    this.#mix = 0;
-    for (const code of program.couplingCode) this.#mix = (Math.imul(this.#mix, 31) + code) | 0;
-    for (const code of program.biasCode) this.#mix = (Math.imul(this.#mix, 31) + code) | 0;
-  }
-
-  check(): void {
-    return; // no physics, nothing to refuse
-  }
-
-  async run(run: CoreRun, signal?: AbortSignal): Promise<Int16Array> {
-    await new Promise<void>((resolve) => this.#clock.after(BATCH_MS, resolve));
-    signal?.throwIfAborted();
-    const units = this.#program?.units ?? 0;
-    const reads = run.phases.reduce((sum, phase) => sum + phase.readAtStep.length, 0);
-    const first = run.firstSample * reads * units;
-    const key = Number(run.seed & 0xffffn) ^ this.#mix;
-    return Int16Array.from({ length: run.samples * reads * units }, (_, k) => code(key, first + k));
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-}
-
-function code(key: number, index: number): number {
-  const mixed = Math.imul(key ^ Math.imul(index + 1, 0x9e3779b1), 0x85ebca6b);
-  return ((mixed ^ (mixed >>> 13)) & 0x7ff) - 1024;
-}
 
 export class Board {
   readonly #clock: Clock;
@@ -77,7 +35,7 @@ export class Board {
   constructor(clock: Clock, seed: number) {
     this.#clock = clock;
     this.#seed = seed;
-    this.#core = new DeterministicCore(clock);
+    this.#core = new DeterministicCore(clock, UNITS);
     this.#boot();
   }
 

@@ -46,6 +46,13 @@ export function twinCapabilities(units: number): Capabilities {
     clamp: false,
     initialMask: 1 << 1,
     recordBytesMax: RECORD_BYTES_MAX,
+    // No sensors and no limits: what a host reads as "this device has no telemetry".
+    telemetryMask: 0,
+    telemetryMsMin: 0,
+    telemetryMsMax: 0,
+    dieDerateC: 0,
+    dieTripC: 0,
+    dieClearC: 0,
   };
 }
 

@@ -38,6 +38,12 @@ const capabilities: Capabilities = {
   clamp: false,
   initialMask: 2,
   recordBytesMax: 65_536,
+  telemetryMask: 0,
+  telemetryMsMin: 0,
+  telemetryMsMax: 0,
+  dieDerateC: 0,
+  dieTripC: 0,
+  dieClearC: 0,
 };
 
 export class FakeLink implements Link {

@@ -161,6 +161,32 @@ describe('encode and decode', () => {
     expect(hex(messages.encodeEnvelope(ping))).toBe('0d07000000e203050d04030201');
   });
 
+  it('encodes a subscription to telemetry and a reading as worked out by hand, silent sensors included', () => {
+    const value = { periodMs: 1000, mask: 0b10 };
+    const asked: messages.Envelope = { requestId: 7, body: { type: 'subscribeTelemetry', value } };
+    expect(hex(messages.encodeEnvelope(asked))).toBe('0d07000000' + '9203' + '08' + '08e807' + '1502000000');
+    const reading = { atUs: 300n, mask: 0b110, value: [NaN, 42.5] };
+    const event: messages.Event = {
+      bootId: 1n,
+      uptimeUs: 300n,
+      eventSeq: 2,
+      body: { type: 'telemetry', value: reading },
+    };
+    const bytes = messages.encodeEvent(event);
+    expect(hex(bytes)).toBe(
+      '090100000000000000' +
+        '10ac02' +
+        '1802' +
+        '6a1a' +
+        '08ac02' +
+        '1506000000' + // up to the mask
+        '1a10' +
+        '000000000000f87f' +
+        '0000000000404540',
+    );
+    expect(messages.decodeEvent(bytes)).toEqual({ ok: true, value: event });
+  });
+
   it('keeps a seed of 0 apart from no seed', () => {
     const decodeRun = (value: messages.StartRun): messages.StartRun => {
       const back = messages.decodeEnvelope(messages.encodeEnvelope(asRequest(value)));

@@ -31,6 +31,7 @@ export declare const thermoloop: {
     StreamCredit: WireType;
     StopRun: WireType;
     AckRun: WireType;
+    SubscribeTelemetry: WireType;
     Ping: WireType;
     ClearFault: WireType;
     Reset: WireType;
@@ -38,6 +39,7 @@ export declare const thermoloop: {
     Heartbeat: WireType;
     RunState: WireType;
     Fault: WireType;
+    Telemetry: WireType;
     SessionLost: WireType;
     OpDone: WireType;
     LogLine: WireType;

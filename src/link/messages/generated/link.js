@@ -815,6 +815,7 @@ export const thermoloop = $root.thermoloop = (() => {
             Envelope.prototype.streamCredit = null;
             Envelope.prototype.stopRun = null;
             Envelope.prototype.ackRun = null;
+            Envelope.prototype.subscribeTelemetry = null;
             Envelope.prototype.ping = null;
             Envelope.prototype.clearFault = null;
             Envelope.prototype.reset = null;
@@ -822,7 +823,7 @@ export const thermoloop = $root.thermoloop = (() => {
             let $oneOfFields;
 
             $Object.defineProperty(Envelope.prototype, "body", {
-                get: $util.oneOfGetter($oneOfFields = ["getStatus", "deviceStatus", "getCapabilities", "capabilities", "beginLoad", "loadAccepted", "loadReport", "finishLoad", "loadResult", "abortLoad", "activate", "startRun", "runAccepted", "streamCredit", "stopRun", "ackRun", "ping", "clearFault", "reset"]),
+                get: $util.oneOfGetter($oneOfFields = ["getStatus", "deviceStatus", "getCapabilities", "capabilities", "beginLoad", "loadAccepted", "loadReport", "finishLoad", "loadResult", "abortLoad", "activate", "startRun", "runAccepted", "streamCredit", "stopRun", "ackRun", "subscribeTelemetry", "ping", "clearFault", "reset"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -869,6 +870,8 @@ export const thermoloop = $root.thermoloop = (() => {
                     $root.thermoloop.v1.StopRun.encode(message.stopRun, writer.uint32(266).fork(), _depth + 1).ldelim();
                 if (message.ackRun != null && $Object.hasOwnProperty.call(message, "ackRun"))
                     $root.thermoloop.v1.AckRun.encode(message.ackRun, writer.uint32(274).fork(), _depth + 1).ldelim();
+                if (message.subscribeTelemetry != null && $Object.hasOwnProperty.call(message, "subscribeTelemetry"))
+                    $root.thermoloop.v1.SubscribeTelemetry.encode(message.subscribeTelemetry, writer.uint32(402).fork(), _depth + 1).ldelim();
                 if (message.ping != null && $Object.hasOwnProperty.call(message, "ping"))
                     $root.thermoloop.v1.Ping.encode(message.ping, writer.uint32(482).fork(), _depth + 1).ldelim();
                 if (message.clearFault != null && $Object.hasOwnProperty.call(message, "clearFault"))
@@ -1033,6 +1036,13 @@ export const thermoloop = $root.thermoloop = (() => {
                                 break;
                             message.ackRun = $root.thermoloop.v1.AckRun.decode(reader, reader.size(), $undefined, _depth + 1, message.ackRun);
                             message.body = "ackRun";
+                            continue;
+                        }
+                    case 50: {
+                            if (wireType !== 2)
+                                break;
+                            message.subscribeTelemetry = $root.thermoloop.v1.SubscribeTelemetry.decode(reader, reader.size(), $undefined, _depth + 1, message.subscribeTelemetry);
+                            message.body = "subscribeTelemetry";
                             continue;
                         }
                     case 60: {
@@ -1245,6 +1255,16 @@ export const thermoloop = $root.thermoloop = (() => {
                         let error = $root.thermoloop.v1.AckRun.verify(message.ackRun, _depth + 1);
                         if (error)
                             return "ackRun." + error;
+                    }
+                }
+                if (message.subscribeTelemetry != null && $Object.hasOwnProperty.call(message, "subscribeTelemetry")) {
+                    if (properties.body === 1)
+                        return "body: multiple values";
+                    properties.body = 1;
+                    {
+                        let error = $root.thermoloop.v1.SubscribeTelemetry.verify(message.subscribeTelemetry, _depth + 1);
+                        if (error)
+                            return "subscribeTelemetry." + error;
                     }
                 }
                 if (message.ping != null && $Object.hasOwnProperty.call(message, "ping")) {
@@ -1830,6 +1850,12 @@ export const thermoloop = $root.thermoloop = (() => {
             Capabilities.prototype.clamp = false;
             Capabilities.prototype.initialMask = 0;
             Capabilities.prototype.recordBytesMax = 0;
+            Capabilities.prototype.telemetryMask = 0;
+            Capabilities.prototype.telemetryMsMin = 0;
+            Capabilities.prototype.telemetryMsMax = 0;
+            Capabilities.prototype.dieDerateC = 0;
+            Capabilities.prototype.dieTripC = 0;
+            Capabilities.prototype.dieClearC = 0;
 
             Capabilities.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1886,6 +1912,18 @@ export const thermoloop = $root.thermoloop = (() => {
                     writer.uint32(184).uint32(message.initialMask);
                 if (message.recordBytesMax != null && $Object.hasOwnProperty.call(message, "recordBytesMax") && message.recordBytesMax !== 0)
                     writer.uint32(192).uint32(message.recordBytesMax);
+                if (message.telemetryMask != null && $Object.hasOwnProperty.call(message, "telemetryMask") && message.telemetryMask !== 0)
+                    writer.uint32(205).fixed32(message.telemetryMask);
+                if (message.telemetryMsMin != null && $Object.hasOwnProperty.call(message, "telemetryMsMin") && message.telemetryMsMin !== 0)
+                    writer.uint32(208).uint32(message.telemetryMsMin);
+                if (message.telemetryMsMax != null && $Object.hasOwnProperty.call(message, "telemetryMsMax") && message.telemetryMsMax !== 0)
+                    writer.uint32(216).uint32(message.telemetryMsMax);
+                if (message.dieDerateC != null && $Object.hasOwnProperty.call(message, "dieDerateC") && !$Object.is(message.dieDerateC, 0))
+                    writer.uint32(225).double(message.dieDerateC);
+                if (message.dieTripC != null && $Object.hasOwnProperty.call(message, "dieTripC") && !$Object.is(message.dieTripC, 0))
+                    writer.uint32(233).double(message.dieTripC);
+                if (message.dieClearC != null && $Object.hasOwnProperty.call(message, "dieClearC") && !$Object.is(message.dieClearC, 0))
+                    writer.uint32(241).double(message.dieClearC);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2117,6 +2155,60 @@ export const thermoloop = $root.thermoloop = (() => {
                                 delete message.recordBytesMax;
                             continue;
                         }
+                    case 25: {
+                            if (wireType !== 5)
+                                break;
+                            if (value = reader.fixed32())
+                                message.telemetryMask = value;
+                            else
+                                delete message.telemetryMask;
+                            continue;
+                        }
+                    case 26: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.telemetryMsMin = value;
+                            else
+                                delete message.telemetryMsMin;
+                            continue;
+                        }
+                    case 27: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.telemetryMsMax = value;
+                            else
+                                delete message.telemetryMsMax;
+                            continue;
+                        }
+                    case 28: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.dieDerateC = value;
+                            else
+                                delete message.dieDerateC;
+                            continue;
+                        }
+                    case 29: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.dieTripC = value;
+                            else
+                                delete message.dieTripC;
+                            continue;
+                        }
+                    case 30: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.dieClearC = value;
+                            else
+                                delete message.dieClearC;
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -2225,6 +2317,24 @@ export const thermoloop = $root.thermoloop = (() => {
                 if (message.recordBytesMax != null && $Object.hasOwnProperty.call(message, "recordBytesMax"))
                     if (!$util.isInteger(message.recordBytesMax))
                         return "recordBytesMax: integer expected";
+                if (message.telemetryMask != null && $Object.hasOwnProperty.call(message, "telemetryMask"))
+                    if (!$util.isInteger(message.telemetryMask))
+                        return "telemetryMask: integer expected";
+                if (message.telemetryMsMin != null && $Object.hasOwnProperty.call(message, "telemetryMsMin"))
+                    if (!$util.isInteger(message.telemetryMsMin))
+                        return "telemetryMsMin: integer expected";
+                if (message.telemetryMsMax != null && $Object.hasOwnProperty.call(message, "telemetryMsMax"))
+                    if (!$util.isInteger(message.telemetryMsMax))
+                        return "telemetryMsMax: integer expected";
+                if (message.dieDerateC != null && $Object.hasOwnProperty.call(message, "dieDerateC"))
+                    if (typeof message.dieDerateC !== "number")
+                        return "dieDerateC: number expected";
+                if (message.dieTripC != null && $Object.hasOwnProperty.call(message, "dieTripC"))
+                    if (typeof message.dieTripC !== "number")
+                        return "dieTripC: number expected";
+                if (message.dieClearC != null && $Object.hasOwnProperty.call(message, "dieClearC"))
+                    if (typeof message.dieClearC !== "number")
+                        return "dieClearC: number expected";
                 return null;
             };
 
@@ -4446,6 +4556,116 @@ export const thermoloop = $root.thermoloop = (() => {
             return AckRun;
         })();
 
+        v1.SubscribeTelemetry = (function() {
+
+            const SubscribeTelemetry = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            SubscribeTelemetry.prototype.periodMs = 0;
+            SubscribeTelemetry.prototype.mask = 0;
+
+            SubscribeTelemetry.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.periodMs != null && $Object.hasOwnProperty.call(message, "periodMs") && message.periodMs !== 0)
+                    writer.uint32(8).uint32(message.periodMs);
+                if (message.mask != null && $Object.hasOwnProperty.call(message, "mask") && message.mask !== 0)
+                    writer.uint32(21).fixed32(message.mask);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            SubscribeTelemetry.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.thermoloop.v1.SubscribeTelemetry();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.periodMs = value;
+                            else
+                                delete message.periodMs;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 5)
+                                break;
+                            if (value = reader.fixed32())
+                                message.mask = value;
+                            else
+                                delete message.mask;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            SubscribeTelemetry.verify = function (message, _depth) {
+                if (typeof message !== "object" || message === null)
+                    return "object expected";
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    return "max depth exceeded";
+                if (message.periodMs != null && $Object.hasOwnProperty.call(message, "periodMs"))
+                    if (!$util.isInteger(message.periodMs))
+                        return "periodMs: integer expected";
+                if (message.mask != null && $Object.hasOwnProperty.call(message, "mask"))
+                    if (!$util.isInteger(message.mask))
+                        return "mask: integer expected";
+                return null;
+            };
+
+            return SubscribeTelemetry;
+        })();
+
         v1.Ping = (function() {
 
             const Ping = function (properties) {
@@ -4761,13 +4981,14 @@ export const thermoloop = $root.thermoloop = (() => {
             Event.prototype.heartbeat = null;
             Event.prototype.runState = null;
             Event.prototype.fault = null;
+            Event.prototype.telemetry = null;
             Event.prototype.sessionLost = null;
             Event.prototype.opDone = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(Event.prototype, "body", {
-                get: $util.oneOfGetter($oneOfFields = ["heartbeat", "runState", "fault", "sessionLost", "opDone"]),
+                get: $util.oneOfGetter($oneOfFields = ["heartbeat", "runState", "fault", "telemetry", "sessionLost", "opDone"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -4790,6 +5011,8 @@ export const thermoloop = $root.thermoloop = (() => {
                     $root.thermoloop.v1.RunState.encode(message.runState, writer.uint32(90).fork(), _depth + 1).ldelim();
                 if (message.fault != null && $Object.hasOwnProperty.call(message, "fault"))
                     $root.thermoloop.v1.Fault.encode(message.fault, writer.uint32(98).fork(), _depth + 1).ldelim();
+                if (message.telemetry != null && $Object.hasOwnProperty.call(message, "telemetry"))
+                    $root.thermoloop.v1.Telemetry.encode(message.telemetry, writer.uint32(106).fork(), _depth + 1).ldelim();
                 if (message.sessionLost != null && $Object.hasOwnProperty.call(message, "sessionLost"))
                     $root.thermoloop.v1.SessionLost.encode(message.sessionLost, writer.uint32(114).fork(), _depth + 1).ldelim();
                 if (message.opDone != null && $Object.hasOwnProperty.call(message, "opDone"))
@@ -4875,6 +5098,13 @@ export const thermoloop = $root.thermoloop = (() => {
                             message.body = "fault";
                             continue;
                         }
+                    case 13: {
+                            if (wireType !== 2)
+                                break;
+                            message.telemetry = $root.thermoloop.v1.Telemetry.decode(reader, reader.size(), $undefined, _depth + 1, message.telemetry);
+                            message.body = "telemetry";
+                            continue;
+                        }
                     case 14: {
                             if (wireType !== 2)
                                 break;
@@ -4949,6 +5179,16 @@ export const thermoloop = $root.thermoloop = (() => {
                         let error = $root.thermoloop.v1.Fault.verify(message.fault, _depth + 1);
                         if (error)
                             return "fault." + error;
+                    }
+                }
+                if (message.telemetry != null && $Object.hasOwnProperty.call(message, "telemetry")) {
+                    if (properties.body === 1)
+                        return "body: multiple values";
+                    properties.body = 1;
+                    {
+                        let error = $root.thermoloop.v1.Telemetry.verify(message.telemetry, _depth + 1);
+                        if (error)
+                            return "telemetry." + error;
                     }
                 }
                 if (message.sessionLost != null && $Object.hasOwnProperty.call(message, "sessionLost")) {
@@ -5530,6 +5770,161 @@ export const thermoloop = $root.thermoloop = (() => {
             values[valuesById[1] = "SEVERITY_SOFT"] = 1;
             values[valuesById[2] = "SEVERITY_LATCHED"] = 2;
             values[valuesById[3] = "SEVERITY_HARD"] = 3;
+            return values;
+        })();
+
+        v1.Telemetry = (function() {
+
+            const Telemetry = function (properties) {
+                this.value = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            Telemetry.prototype.atUs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            Telemetry.prototype.mask = 0;
+            Telemetry.prototype.value = $util.emptyArray;
+
+            Telemetry.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.atUs != null && $Object.hasOwnProperty.call(message, "atUs") && (typeof message.atUs === "object" ? message.atUs.low || message.atUs.high : message.atUs !== 0))
+                    writer.uint32(8).uint64(message.atUs);
+                if (message.mask != null && $Object.hasOwnProperty.call(message, "mask") && message.mask !== 0)
+                    writer.uint32(21).fixed32(message.mask);
+                if (message.value != null && message.value.length)
+                    writer.uint32(26).doubles(message.value);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            Telemetry.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.thermoloop.v1.Telemetry();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.atUs = value;
+                            else
+                                delete message.atUs;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 5)
+                                break;
+                            if (value = reader.fixed32())
+                                message.mask = value;
+                            else
+                                delete message.mask;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType === 2) {
+                                if (!(message.value && message.value.length))
+                                    message.value = [];
+                                reader.doubles(message.value);
+                                continue;
+                            }
+                            if (wireType !== 1)
+                                break;
+                            if (!(message.value && message.value.length))
+                                message.value = [];
+                            message.value.push(reader.double());
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            Telemetry.verify = function (message, _depth) {
+                if (typeof message !== "object" || message === null)
+                    return "object expected";
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    return "max depth exceeded";
+                if (message.atUs != null && $Object.hasOwnProperty.call(message, "atUs"))
+                    if (!$util.isInteger(message.atUs) && !(message.atUs && $util.isInteger(message.atUs.low) && $util.isInteger(message.atUs.high)))
+                        return "atUs: integer|Long expected";
+                if (message.mask != null && $Object.hasOwnProperty.call(message, "mask"))
+                    if (!$util.isInteger(message.mask))
+                        return "mask: integer expected";
+                if (message.value != null && $Object.hasOwnProperty.call(message, "value")) {
+                    if (!$Array.isArray(message.value))
+                        return "value: array expected";
+                    for (let i = 0; i < message.value.length; ++i)
+                        if (typeof message.value[i] !== "number")
+                            return "value: number[] expected";
+                }
+                return null;
+            };
+
+            return Telemetry;
+        })();
+
+        v1.TelemetryChannel = (function() {
+            const valuesById = $Object.create(null), values = $Object.create(valuesById);
+            values[valuesById[0] = "TELEMETRY_CHANNEL_UNSPECIFIED"] = 0;
+            values[valuesById[1] = "TELEMETRY_CHANNEL_DIE_TEMPERATURE_C"] = 1;
+            values[valuesById[2] = "TELEMETRY_CHANNEL_BOARD_TEMPERATURE_C"] = 2;
+            values[valuesById[3] = "TELEMETRY_CHANNEL_AMBIENT_TEMPERATURE_C"] = 3;
+            values[valuesById[4] = "TELEMETRY_CHANNEL_CORE_VOLTAGE_V"] = 4;
+            values[valuesById[5] = "TELEMETRY_CHANNEL_CORE_CURRENT_A"] = 5;
+            values[valuesById[6] = "TELEMETRY_CHANNEL_IO_VOLTAGE_V"] = 6;
+            values[valuesById[7] = "TELEMETRY_CHANNEL_IO_CURRENT_A"] = 7;
+            values[valuesById[8] = "TELEMETRY_CHANNEL_IDLE_ENERGY_J"] = 8;
+            values[valuesById[9] = "TELEMETRY_CHANNEL_PROGRAM_ENERGY_J"] = 9;
+            values[valuesById[10] = "TELEMETRY_CHANNEL_RELAX_ENERGY_J"] = 10;
+            values[valuesById[11] = "TELEMETRY_CHANNEL_READ_ENERGY_J"] = 11;
+            values[valuesById[12] = "TELEMETRY_CHANNEL_READINGS"] = 12;
+            values[valuesById[13] = "TELEMETRY_CHANNEL_SATURATED_READINGS"] = 13;
+            values[valuesById[14] = "TELEMETRY_CHANNEL_THERMAL_HOLD_S"] = 14;
             return values;
         })();
 

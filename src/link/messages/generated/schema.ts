@@ -2,7 +2,7 @@
 import type { FieldShape } from '../shape.ts';
 
 /** CRC-32C of the normalised schema; both ends state theirs in HELLO. */
-export const SCHEMA_HASH = 0x1cc9d8e7;
+export const SCHEMA_HASH = 0x9bea56f5;
 
 export const ResetReason = { UNSPECIFIED: 0, POWER_ON: 1, SOFTWARE: 2, WATCHDOG: 3, BROWN_OUT: 4 } as const;
 export type ResetReason = (typeof ResetReason)[keyof typeof ResetReason];
@@ -33,6 +33,9 @@ export type FaultCode = (typeof FaultCode)[keyof typeof FaultCode];
 
 export const Severity = { UNSPECIFIED: 0, SOFT: 1, LATCHED: 2, HARD: 3 } as const;
 export type Severity = (typeof Severity)[keyof typeof Severity];
+
+export const TelemetryChannel = { UNSPECIFIED: 0, DIE_TEMPERATURE_C: 1, BOARD_TEMPERATURE_C: 2, AMBIENT_TEMPERATURE_C: 3, CORE_VOLTAGE_V: 4, CORE_CURRENT_A: 5, IO_VOLTAGE_V: 6, IO_CURRENT_A: 7, IDLE_ENERGY_J: 8, PROGRAM_ENERGY_J: 9, RELAX_ENERGY_J: 10, READ_ENERGY_J: 11, READINGS: 12, SATURATED_READINGS: 13, THERMAL_HOLD_S: 14 } as const;
+export type TelemetryChannel = (typeof TelemetryChannel)[keyof typeof TelemetryChannel];
 
 export const Code = { OK: 0, CANCELLED: 1, UNKNOWN: 2, INVALID_ARGUMENT: 3, DEADLINE_EXCEEDED: 4, NOT_FOUND: 5, ALREADY_EXISTS: 6, PERMISSION_DENIED: 7, RESOURCE_EXHAUSTED: 8, FAILED_PRECONDITION: 9, ABORTED: 10, OUT_OF_RANGE: 11, UNIMPLEMENTED: 12, INTERNAL: 13, UNAVAILABLE: 14, DATA_LOSS: 15 } as const;
 export type Code = (typeof Code)[keyof typeof Code];
@@ -130,6 +133,7 @@ export interface EnvelopeBodies {
   streamCredit: StreamCredit;
   stopRun: StopRun;
   ackRun: AckRun;
+  subscribeTelemetry: SubscribeTelemetry;
   ping: Ping;
   clearFault: ClearFault;
   reset: Reset;
@@ -210,6 +214,17 @@ export interface Capabilities {
   initialMask: number;
   /** largest record of one sample */
   recordBytesMax: number;
+  /** bit c: TelemetryChannel c can be subscribed to; 0: the device has no sensors */
+  telemetryMask: number;
+  /** shortest and longest period of a subscription */
+  telemetryMsMin: number;
+  telemetryMsMax: number;
+  /** above it the device idles between batches, degrees Celsius */
+  dieDerateC: number;
+  /** at it the run fails and OVER_TEMP is latched; 0: the device enforces no limits */
+  dieTripC: number;
+  /** ClearFault(OVER_TEMP) is taken below it */
+  dieClearC: number;
 }
 
 export interface BlockRange {
@@ -337,6 +352,13 @@ export interface AckRun {
   run: number;
 }
 
+export interface SubscribeTelemetry {
+  /** telemetry_ms_min to telemetry_ms_max */
+  periodMs: number;
+  /** bit c: TelemetryChannel c; within telemetry_mask; 0 ends the subscription */
+  mask: number;
+}
+
 export interface Ping {
   nonce: number;
 }
@@ -354,6 +376,7 @@ export interface EventBodies {
   heartbeat: Heartbeat;
   runState: RunState;
   fault: Fault;
+  telemetry: Telemetry;
   sessionLost: SessionLost;
   opDone: OpDone;
 }
@@ -391,6 +414,15 @@ export interface Fault {
   value: number;
   atUs: bigint;
   latched: boolean;
+}
+
+export interface Telemetry {
+  /** device time since boot, as uptime_us */
+  atUs: bigint;
+  /** which channels: bit c is TelemetryChannel c */
+  mask: number;
+  /** ascending by bit; NaN: the sensor gives nothing */
+  value: number[];
 }
 
 export interface SessionLost {
@@ -457,6 +489,7 @@ export interface MessageTypes {
   StreamCredit: StreamCredit;
   StopRun: StopRun;
   AckRun: AckRun;
+  SubscribeTelemetry: SubscribeTelemetry;
   Ping: Ping;
   ClearFault: ClearFault;
   Reset: Reset;
@@ -464,6 +497,7 @@ export interface MessageTypes {
   Heartbeat: Heartbeat;
   RunState: RunState;
   Fault: Fault;
+  Telemetry: Telemetry;
   SessionLost: SessionLost;
   OpDone: OpDone;
   LogLine: LogLine;
@@ -534,6 +568,7 @@ export const MESSAGES: Readonly<Record<MessageName, readonly FieldShape[]>> = {
     {"name":"streamCredit","id":32,"kind":"message","of":"StreamCredit","inBody":true},
     {"name":"stopRun","id":33,"kind":"message","of":"StopRun","inBody":true},
     {"name":"ackRun","id":34,"kind":"message","of":"AckRun","inBody":true},
+    {"name":"subscribeTelemetry","id":50,"kind":"message","of":"SubscribeTelemetry","inBody":true},
     {"name":"ping","id":60,"kind":"message","of":"Ping","inBody":true},
     {"name":"clearFault","id":61,"kind":"message","of":"ClearFault","inBody":true},
     {"name":"reset","id":62,"kind":"message","of":"Reset","inBody":true},
@@ -581,6 +616,12 @@ export const MESSAGES: Readonly<Record<MessageName, readonly FieldShape[]>> = {
     {"name":"clamp","id":22,"kind":"bool"},
     {"name":"initialMask","id":23,"kind":"uint32"},
     {"name":"recordBytesMax","id":24,"kind":"uint32"},
+    {"name":"telemetryMask","id":25,"kind":"fixed32"},
+    {"name":"telemetryMsMin","id":26,"kind":"uint32"},
+    {"name":"telemetryMsMax","id":27,"kind":"uint32"},
+    {"name":"dieDerateC","id":28,"kind":"double"},
+    {"name":"dieTripC","id":29,"kind":"double"},
+    {"name":"dieClearC","id":30,"kind":"double"},
   ],
   BlockRange: [
     {"name":"fullScaleMin","id":1,"kind":"double"},
@@ -673,6 +714,10 @@ export const MESSAGES: Readonly<Record<MessageName, readonly FieldShape[]>> = {
   AckRun: [
     {"name":"run","id":1,"kind":"uint32"},
   ],
+  SubscribeTelemetry: [
+    {"name":"periodMs","id":1,"kind":"uint32"},
+    {"name":"mask","id":2,"kind":"fixed32"},
+  ],
   Ping: [
     {"name":"nonce","id":1,"kind":"fixed32"},
   ],
@@ -690,6 +735,7 @@ export const MESSAGES: Readonly<Record<MessageName, readonly FieldShape[]>> = {
     {"name":"heartbeat","id":10,"kind":"message","of":"Heartbeat","inBody":true},
     {"name":"runState","id":11,"kind":"message","of":"RunState","inBody":true},
     {"name":"fault","id":12,"kind":"message","of":"Fault","inBody":true},
+    {"name":"telemetry","id":13,"kind":"message","of":"Telemetry","inBody":true},
     {"name":"sessionLost","id":14,"kind":"message","of":"SessionLost","inBody":true},
     {"name":"opDone","id":15,"kind":"message","of":"OpDone","inBody":true},
   ],
@@ -717,6 +763,11 @@ export const MESSAGES: Readonly<Record<MessageName, readonly FieldShape[]>> = {
     {"name":"value","id":4,"kind":"float"},
     {"name":"atUs","id":5,"kind":"uint64"},
     {"name":"latched","id":6,"kind":"bool"},
+  ],
+  Telemetry: [
+    {"name":"atUs","id":1,"kind":"uint64"},
+    {"name":"mask","id":2,"kind":"fixed32"},
+    {"name":"value","id":3,"kind":"double","repeated":true,"maxCount":24},
   ],
   SessionLost: [
     {"name":"byClientId","id":1,"kind":"fixed32"},
@@ -764,6 +815,7 @@ export const ENUM_VALUES: Readonly<Record<string, readonly number[]>> = {
   RunPhase: Object.values(RunPhase),
   FaultCode: Object.values(FaultCode),
   Severity: Object.values(Severity),
+  TelemetryChannel: Object.values(TelemetryChannel),
   Code: Object.values(Code),
   Detail: Object.values(Detail),
   Feature: Object.values(Feature),

@@ -57,6 +57,6 @@ export default tseslint.config(
   { files: ['src/monitoring/**'], rules: restrict(['prom-client']) },
   { files: ['src/store/**'], rules: restrict(['better-sqlite3', 'kysely']) },
   { files: ['src/service/**'], rules: restrict(['fastify']) },
-  { files: ['scripts/**', 'bench/**', 'examples/**'], rules: { 'no-console': 'off' } },
+  { files: ['scripts/**', 'bench/**', 'examples/**', 'test/fuzz/main.ts'], rules: { 'no-console': 'off' } },
   { files: ['**/*.js'], rules: { eqeqeq: 'error' } },
 );

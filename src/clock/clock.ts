@@ -5,6 +5,9 @@ export interface Timer {
   cancel(): void;
 }
 
+/** Whose time a clock tells: the machine's, or one that runs at a chosen multiple of it ('max': as fast as work allows). */
+export type ClockFacts = { kind: 'system' } | { kind: 'virtual'; speed: number | 'max' };
+
 export interface Clock {
   /** Monotonic time in milliseconds; only differences mean anything. */
   now_ms(): number;
@@ -12,6 +15,13 @@ export interface Clock {
   wall_ms(): number;
   /** Calls back once, never before `delay_ms` has passed. */
   after(delay_ms: number, callback: () => void): Timer;
+  /**
+   * On a clock that can be stopped: it stands still until the result is called, because real work is being done that its
+   * world must not overtake. Absent on a clock that nothing stops.
+   */
+  hold?(): () => void;
+  /** Absent: the system's. */
+  facts?(): ClockFacts;
 }
 
 /** Real time. Its timers do not keep a process alive that has nothing else to do. */
@@ -24,6 +34,15 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(handle) };
   },
 };
+
+export function clockFacts(clock: Clock): ClockFacts {
+  return clock.facts?.() ?? { kind: 'system' };
+}
+
+/** Stops a clock that can be stopped; the result lets it go, and may be called more than once. */
+export function hold(clock: Pick<Clock, 'hold'>): () => void {
+  return clock.hold?.() ?? ((): void => undefined);
+}
 
 /** Resolves after `delay_ms`, or rejects with the signal's reason. */
 export function sleep(clock: Clock, delay_ms: number, signal?: AbortSignal): Promise<void> {

@@ -1,47 +1,13 @@
-// A clock that jumps from timer to timer: minutes of protocol time pass in milliseconds, and always in the same order.
-import type { Clock, Timer } from '../../src/clock/clock.ts';
+// The virtual clock, moved by the test itself: minutes of protocol time pass in milliseconds, and always in the same order.
+import { nextTurn } from '../../src/clock/settle.ts';
+import { VirtualClock as Clock } from '../../src/clock/virtual-clock.ts';
 
-interface Entry {
-  at_ms: number;
-  order: number;
-  callback: () => void;
-}
-
-export class VirtualClock implements Clock {
-  #now_ms = 0;
-  #order = 0;
-  #entries: Entry[] = [];
-
-  now_ms(): number {
-    return this.#now_ms;
-  }
-
-  wall_ms(): number {
-    return this.#now_ms;
-  }
-
-  after(delay_ms: number, callback: () => void): Timer {
-    const entry = { at_ms: this.#now_ms + Math.max(0, delay_ms), order: (this.#order += 1), callback };
-    this.#entries.push(entry);
-    return { cancel: () => (this.#entries = this.#entries.filter((other) => other !== entry)) };
-  }
-
+export class VirtualClock extends Clock {
   /** Jumps to the next timer and runs it; false when there is none. */
   step(): boolean {
-    let next: Entry | undefined;
-    for (const entry of this.#entries) {
-      if (
-        next === undefined ||
-        entry.at_ms < next.at_ms ||
-        (entry.at_ms === next.at_ms && entry.order < next.order)
-      )
-        next = entry;
-    }
-    if (next === undefined) return false;
-    this.#entries.splice(this.#entries.indexOf(next), 1);
-    this.#now_ms = Math.max(this.#now_ms, next.at_ms);
-    next.callback();
-    return true;
+    if (this.nextDue_us === Infinity) return false;
+    this.advanceTo(this.nextDue_us);
+    return this.runNext();
   }
 
   /** Lets time pass until the promise has settled. Throws when nothing is left that could settle it. */
@@ -62,9 +28,4 @@ export class VirtualClock implements Clock {
   async pass(duration_ms: number): Promise<void> {
     await this.settle(new Promise<void>((resolve) => this.after(duration_ms, resolve)));
   }
-}
-
-/** Lets everything that is ready run before time moves on. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

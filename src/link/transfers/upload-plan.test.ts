@@ -94,6 +94,19 @@ describe('UploadPlan', () => {
     expect(plan.next()).toBeNull();
   });
 
+  it('condemns nothing by a copy that was sent in doubt while the originals were on their way', () => {
+    const device = new Receiver(120, 8);
+    const plan = new UploadPlan({ total_bytes: 120, chunk_bytes: CHUNK, window_bytes: 60 });
+    plan.onReport(device.report());
+    for (let i = 0; i < 5; i += 1) plan.next();
+    expect(plan.probe()).toMatchObject({ from: 48, reportNow: true, replay: true }); // the reports were late
+    for (let at = 0; at < 60; at += CHUNK) {
+      device.has.add(at, at + CHUNK); // one original after the other arrives
+      plan.onReport(device.report(true));
+      expect(plan.next()?.replay ?? false).toBe(false);
+    }
+  });
+
   it('sends bad pages again although they were reported as received', () => {
     const device = new Receiver(60, 8);
     const plan = new UploadPlan({ total_bytes: 60, chunk_bytes: CHUNK, window_bytes: 1000 });

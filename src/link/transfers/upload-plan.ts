@@ -33,6 +33,11 @@ export interface NextChunk extends ByteRange {
   replay: boolean;
 }
 
+interface Flying extends ByteRange {
+  /** An earlier copy may arrive instead of this one: its arrival says nothing about what was sent between them. */
+  inDoubt: boolean;
+}
+
 export class UploadPlan {
   readonly #geometry: UploadGeometry;
   /** To be sent. */
@@ -40,10 +45,12 @@ export class UploadPlan {
   /** Sent at least once. */
   readonly #sent = new RangeSet();
   /** Sent and not reported, in the order of sending. */
-  #flight: ByteRange[] = [];
+  #flight: Flying[] = [];
   #flight_bytes = 0;
   /** From here on nothing is known yet: the device could not list all it lacks. */
   #known_to = 0;
+  /** Probes since a report last told something. */
+  #vainProbes = 0;
 
   constructor(geometry: UploadGeometry) {
     this.#geometry = geometry;
@@ -85,13 +92,15 @@ export class UploadPlan {
     for (const { from, to } of this.#flight) this.#pending.remove(from, to);
     this.#known_to = Math.max(this.#known_to, horizon);
     const after = [this.#flight_bytes, this.#pending.size, this.#known_to];
-    return before.some((value, i) => value !== after[i]);
+    const hasTold = before.some((value, i) => value !== after[i]);
+    if (hasTold) this.#vainProbes = 0;
+    return hasTold;
   }
 
   /** Drops what was received and, by the order of sending, what was lost. */
   #settleFlight(missing: RangeSet, horizon: number): void {
     const isReceived = ({ from, to }: ByteRange): boolean => to <= horizon && !missing.intersects(from, to);
-    const lastReceived = this.#flight.findLastIndex(isReceived);
+    const lastReceived = this.#flight.findLastIndex((chunk) => !chunk.inDoubt && isReceived(chunk));
     this.#flight = this.#flight.filter((chunk, i) => {
       if (isReceived(chunk)) return false;
       const isLost = i < lastReceived && missing.intersects(chunk.from, chunk.to);
@@ -131,18 +140,24 @@ export class UploadPlan {
     return this.#launch({ from: first.from, to }, this.#pending.isEmpty);
   }
 
-  /** No report came in time: the oldest chunk on its way goes again and asks for one. Null when none is. */
+  /**
+   * No report came in time: one chunk on its way goes again and asks for one. Null when none is. It may have arrived
+   * already, so its report must not condemn what was sent between the two copies. First the newest, because all others
+   * were sent before either copy; when that told nothing (a device that lists few gaps), the oldest, as no evidence.
+   */
   probe(): NextChunk | null {
-    const oldest = this.#flight.shift();
-    if (oldest === undefined) return null;
-    this.#flight_bytes -= oldest.to - oldest.from;
-    return this.#launch(oldest, true);
+    const takesOldest = this.#vainProbes % 2 === 1;
+    const chunk = takesOldest ? this.#flight.shift() : this.#flight.pop();
+    if (chunk === undefined) return null;
+    this.#vainProbes += 1;
+    this.#flight_bytes -= chunk.to - chunk.from;
+    return this.#launch({ from: chunk.from, to: chunk.to }, true, takesOldest || chunk.inDoubt);
   }
 
-  #launch(chunk: ByteRange, reportNow: boolean): NextChunk {
+  #launch(chunk: ByteRange, reportNow: boolean, inDoubt = false): NextChunk {
     const replay = this.#sent.intersects(chunk.from, chunk.to);
     this.#sent.add(chunk.from, chunk.to);
-    this.#flight.push(chunk);
+    this.#flight.push({ ...chunk, inDoubt });
     this.#flight_bytes += chunk.to - chunk.from;
     return { ...chunk, reportNow, last: chunk.to === this.#geometry.total_bytes, replay };
   }

@@ -3,6 +3,8 @@
 
 /** Most data bytes one code byte can announce. */
 const BLOCK = 254;
+/** From here on a native copy or search is faster than a loop over bytes. */
+const LONG = 24;
 
 /** Largest encoded length of `length` bytes, without the delimiter, in either accepted form (docs/protocol.md). */
 export function cobsMaxLength(length: number): number {
@@ -19,25 +21,19 @@ export function cobsEncode(
   target: Uint8Array,
   targetStart: number,
 ): number {
-  let codeAt = targetStart;
-  let out = targetStart + 1;
-  let code = 1;
-  for (let at = 0; at < length; at += 1) {
-    const byte = source[at];
-    if (byte !== 0) {
-      target[out] = byte;
-      out += 1;
-      code += 1;
-      if (code <= BLOCK) continue;
-      if (at + 1 === length) break;
-    }
-    target[codeAt] = code;
-    codeAt = out;
-    out += 1;
-    code = 1;
+  let at = 0;
+  let out = targetStart;
+  let zeroAt = -1;
+  for (;;) {
+    if (zeroAt < at) zeroAt = nextZero(source, at, length);
+    const count = Math.min(zeroAt - at, BLOCK);
+    target[out] = count + 1;
+    copy(source, at, at + count, target, out + 1);
+    out += count + 1;
+    at += count;
+    if (at === length) return out;
+    if (count < BLOCK) at += 1; // the zero that this block stands for
   }
-  target[codeAt] = code;
-  return out;
 }
 
 /**
@@ -51,14 +47,27 @@ export function cobsDecode(source: Uint8Array, start: number, end: number, targe
     const code = source[at];
     const stop = at + code;
     if (stop > end) return -1;
-    for (at += 1; at < stop; at += 1) {
-      target[out] = source[at];
-      out += 1;
-    }
+    copy(source, at + 1, stop, target, out);
+    out += code - 1;
+    at = stop;
     if (code <= BLOCK && at < end) {
       target[out] = 0;
       out += 1;
     }
   }
   return out;
+}
+
+/** Where the next zero is, from `at` on; `length` when there is none. */
+function nextZero(source: Uint8Array, at: number, length: number): number {
+  const near = Math.min(at + LONG, length);
+  for (let k = at; k < near; k += 1) if (source[k] === 0) return k;
+  const found = near < length ? source.indexOf(0, near) : -1;
+  return found < 0 || found > length ? length : found;
+}
+
+/** Copies source[from .. to) to target[at ..). */
+function copy(source: Uint8Array, from: number, to: number, target: Uint8Array, at: number): void {
+  if (to - from >= LONG) target.set(source.subarray(from, to), at);
+  else for (let k = from; k < to; k += 1) target[at + k - from] = source[k];
 }

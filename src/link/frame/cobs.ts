@@ -25,6 +25,8 @@ export function cobsEncode(
   let out = targetStart;
   let zeroAt = -1;
   for (;;) {
+    // Runs of zeros are common (weak couplings) and need no search.
+    for (; at < length && source[at] === 0; at += 1, out += 1) target[out] = 1;
     if (zeroAt < at) zeroAt = nextZero(source, at, length);
     const count = Math.min(zeroAt - at, BLOCK);
     target[out] = count + 1;

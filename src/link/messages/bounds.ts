@@ -5,6 +5,9 @@ import type { FieldShape, SchemaTable } from './shape.ts';
 /** Every HELLO, RPC, EVENT and LOG payload fits this in both profiles (docs/protocol.md, section Sizes). */
 export const MESSAGE_MAX_BYTES = 632;
 
+/** The messages that travel as payloads of frames; all others are parts of them. */
+export const PAYLOAD_MESSAGES = ['HostHello', 'DeviceHello', 'Envelope', 'Event', 'LogLine'] as const;
+
 const SCALAR_BYTES: Record<string, number> = {
   uint32: 5,
   sint32: 5,
@@ -36,6 +39,12 @@ export function worstCaseBytes(table: SchemaTable, message: string): number {
     else fixed += bytes;
   }
   return fixed + largestBody;
+}
+
+/** The payload message with the largest encoding, and that size in bytes. Throws as worstCaseBytes does. */
+export function largestMessage(table: SchemaTable): { name: string; bytes: number } {
+  const sizes = PAYLOAD_MESSAGES.map((name) => ({ name, bytes: worstCaseBytes(table, name) }));
+  return sizes.reduce((largest, size) => (size.bytes > largest.bytes ? size : largest));
 }
 
 function fieldBytes(table: SchemaTable, message: string, field: FieldShape): number {

@@ -96,8 +96,14 @@ module.exports = {
     forbid(
       'twin-chip',
       '^firmware-sim/chip/',
+      { path: '^(firmware-sim/(ports|control|firmware|faults)|src)/' },
+      'the analog core knows no firmware, no link and no fault by name',
+    ),
+    forbid(
+      'twin-faults',
+      '^firmware-sim/faults/',
       { path: '^(firmware-sim/(ports|control|firmware)|src)/' },
-      'the analog core knows no firmware and no link',
+      'ports -> faults -> chip',
     ),
     forbid(
       'twin-control',

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { CoreRefusal } from './analog-core.ts';
 import type { AnalogCore, CoreProgram, CoreRun } from './analog-core.ts';
 import { checkEffective, checkProgram, checkSchedule, checkStability } from './checks.ts';
+import type { CoreFaults } from './core-faults.ts';
 import { dynamicsFault, oscillatorCell } from './dynamics.ts';
 import type { CoreDynamics, OscillatorCell } from './dynamics.ts';
 import type { EffectiveProgram } from './effective-program.ts';
@@ -48,6 +49,8 @@ export interface TwinCoreOptions {
   deviceTime_s?: () => number;
   /** How the units of this chip move; absent: as the profile says, or overdamped. */
   dynamics?: CoreDynamics;
+  /** What fails while the core runs; asked at every batch. Absent: nothing ever does. */
+  faults?: CoreFaults;
 }
 
 export type CoreErrorCode = 'busy' | 'no-program' | 'bad-options' | 'damaged-kernel' | 'worker-failed';
@@ -93,6 +96,11 @@ class TwinCore implements AnalogCore {
   #drift: DriftState | null = null;
   readonly #cell: OscillatorCell | null;
   #active: LoadedProgram | null = null;
+  readonly #faults: CoreFaults | null;
+  /** The active program with failing couplings, while they fail. */
+  #failing: { key: string; program: LoadedProgram } | null = null;
+  /** Whose couplings lie in the kernel's memory. */
+  #written: LoadedProgram | null = null;
 
   constructor(options: TwinCoreOptions, memory: WebAssembly.Memory, pool: WorkerPool) {
     const { profile } = options;
@@ -104,6 +112,7 @@ class TwinCore implements AnalogCore {
       this.#drift = startDrift(profile.drift, profile.seed, options.units);
     }
     this.#cell = oscillatorCell(chosenDynamics(options));
+    this.#faults = options.faults ?? null;
     this.#memory = memory;
     this.#pool = pool;
   }
@@ -121,17 +130,26 @@ class TwinCore implements AnalogCore {
     programMultipliers(effective, norms, weights, true);
     checkStability(effective, norms, true, STEP_MIN_NS, this.#cell);
     this.#active = { effective, couplings, norms };
-    writeCouplings(this.#memory, program.units, effective.couplingCode);
+    this.#failing = null;
+    this.#write(this.#active);
   }
 
   check(run: CoreRun): void {
-    this.#plan(run);
+    this.#plan(run, this.#present());
   }
 
   async run(run: CoreRun, signal?: AbortSignal): Promise<Int16Array> {
     this.#requireIdle();
     this.#advanceDrift();
-    const plan = this.#plan(run);
+    const program = this.#present();
+    const plan = this.#plan(run, program);
+    this.#write(program);
+    const codes = await this.#codes(plan, run, signal);
+    this.#faults?.readout(codes, { run, reads: plan.reads, units: plan.units });
+    return codes;
+  }
+
+  async #codes(plan: RunPlan, run: CoreRun, signal?: AbortSignal): Promise<Int16Array> {
     const drift = this.#driftValues();
     try {
       if (this.#chip === null) return await this.#pool.run(plan, signal);
@@ -154,9 +172,7 @@ class TwinCore implements AnalogCore {
     if (this.#pool.busy) throw new CoreError('busy', 'the core is running; one operation at a time');
   }
 
-  #plan(run: CoreRun): RunPlan {
-    if (!this.#active) throw new CoreError('no-program', 'no program is loaded');
-    const { norms, couplings, effective: loaded } = this.#active;
+  #plan(run: CoreRun, { norms, couplings, effective: loaded }: LoadedProgram): RunPlan {
     checkSchedule(run, loaded.program.units);
     checkReadout(run, this.#cell);
     const chip = this.#chip;
@@ -166,6 +182,29 @@ class TwinCore implements AnalogCore {
     const effective = chip.effective(loaded.program, couplings, run.step_ns, this.#driftValues());
     checkEffective(effective);
     return this.#planEffective(effective, norms, actual);
+  }
+
+  /** The active program as it is now: with what failing couplings make of it. */
+  #present(): LoadedProgram {
+    const active = this.#active;
+    if (!active) throw new CoreError('no-program', 'no program is loaded');
+    const damage = this.#faults?.couplings() ?? null;
+    if (damage === null) return active;
+    if (this.#failing?.key !== damage.key) {
+      const { units } = active.effective.program;
+      const couplings = damage.apply(units, active.couplings);
+      const effective = { ...active.effective, ...couplings };
+      checkEffective(effective);
+      const norms = couplingNorms(units, couplings.couplingCode);
+      this.#failing = { key: damage.key, program: { effective, couplings, norms } };
+    }
+    return this.#failing.program;
+  }
+
+  #write(program: LoadedProgram): void {
+    if (this.#written === program) return;
+    writeCouplings(this.#memory, program.effective.program.units, program.effective.couplingCode);
+    this.#written = program;
   }
 
   #planEffective(effective: EffectiveProgram, norms: CouplingNorms, run: CoreRun): RunPlan {

@@ -1,6 +1,7 @@
 // The public face of the control channel: methods are registered by whoever builds the twin, and served together.
 export { describeMethods } from './describe.ts';
 export type { TwinFacts } from './describe.ts';
+export { faultMethods } from './fault-methods.ts';
 export { ControlError, controlMethod, RpcErrorCode } from './methods.ts';
 export type { ControlConnection, ControlMethod, ControlMethods } from './methods.ts';
 export { serveControl } from './server.ts';

@@ -2,8 +2,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createTwinCore, dynamicsName, IDEAL_PROFILE, profileDigest } from '../chip/index.ts';
 import type { ChipProfile, CoreDynamics } from '../chip/index.ts';
+import { CoreFaultEffects, FaultRegistry } from '../faults/index.ts';
 import { createController, twinCapabilities, twinLimits } from '../firmware/index.ts';
 import type { BoardClock, Controller } from '../firmware/index.ts';
+import { withFaultLine } from './fault-line.ts';
 
 const UID_BYTES = 8;
 /** What DeviceHello has room for. */
@@ -33,6 +35,8 @@ export interface Twin {
   readonly uid: string;
   /** Name and SHA-256 (hexadecimal) of the profile it was built with. */
   readonly profile: { readonly name: string; readonly digest: string };
+  /** Faults on demand: planted here, they strike at once. */
+  readonly faults: FaultRegistry;
   close(): Promise<void>;
 }
 
@@ -56,13 +60,20 @@ export async function createTwin(options: TwinOptions): Promise<Twin> {
   const origin = options.seed === undefined ? randomBytes(16).toString('hex') : `seed ${options.seed}`;
   const uid = digest(`thermoloop twin, ${units} units, ${origin}${kind}`).subarray(0, UID_BYTES);
   const started_ms = clock.now_ms();
+  const deviceTime_s = (): number => (clock.now_ms() - started_ms) / 1000;
+  const faults = new FaultRegistry({
+    now_s: deviceTime_s,
+    after: (delay_s, callback) => clock.after(delay_s * 1000, callback),
+    limits: { units, sensors: {} },
+  });
   const core = await createTwinCore({
     units,
     threads,
     noiseTemperatureError_ratio,
     profile,
     dynamics,
-    deviceTime_s: () => (clock.now_ms() - started_ms) / 1000,
+    deviceTime_s,
+    faults: new CoreFaultEffects(faults),
   });
   let drawn = 0n;
   const controller = createController({
@@ -76,10 +87,12 @@ export async function createTwin(options: TwinOptions): Promise<Twin> {
     limits: twinLimits(units),
   });
   return {
-    controller,
+    controller: withFaultLine(controller, faults, clock),
     uid: uid.toString('hex'),
     profile: identity,
+    faults,
     close: () => {
+      faults.close();
       controller.close();
       return core.close();
     },

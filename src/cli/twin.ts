@@ -2,7 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { resolve } from 'node:path';
 import { loadProfile, type ChipProfile } from '../../firmware-sim/chip/index.ts';
-import { describeMethods, serveControl } from '../../firmware-sim/control/index.ts';
+import { describeMethods, faultMethods, serveControl } from '../../firmware-sim/control/index.ts';
 import type { ControlService } from '../../firmware-sim/control/index.ts';
 import { createTwin, servePty, serveTcp } from '../../firmware-sim/ports/index.ts';
 import type { Twin, TwinOptions } from '../../firmware-sim/ports/index.ts';
@@ -175,7 +175,7 @@ async function serve(simulated: Twin, flags: Flags): Promise<Service> {
 }
 
 async function serveControlOf(
-  { uid, profile: { digest } }: Twin,
+  { uid, profile: { digest }, faults }: Twin,
   profile: ChipProfile,
   { control, units }: Flags,
 ): Promise<ControlService | null> {
@@ -186,9 +186,9 @@ async function serveControlOf(
     profile,
     profileDigest: digest,
     speed: () => 1,
-    faultsActive: () => [],
+    faultsActive: () => faults.views(),
   };
-  return serveControl(describeMethods(facts), control);
+  return serveControl({ ...describeMethods(facts), ...faultMethods(faults) }, control);
 }
 
 function announce(url: string, { uid, profile }: Twin, { units, json }: Flags, control?: string): void {

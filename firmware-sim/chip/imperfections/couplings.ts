@@ -108,8 +108,8 @@ function missingPairs(
   return (pair) => drawn[pair] < missing.share * 2 ** 32 || named.has(pair);
 }
 
-/** As many fraction bits as the largest value leaves room for. */
-function rounded(value: Float64Array, largest: number): EffectiveCouplings {
+/** Row-major values in codes, with as many fraction bits as the largest (in size) leaves room for. */
+export function rounded(value: Float64Array, largest: number): EffectiveCouplings {
   let bits = COUPLING_FRACTION_BITS_MAX;
   while (bits > 0 && largest * 2 ** bits > EFFECTIVE_MAX) bits -= 1;
   return {

@@ -24,6 +24,10 @@ export const DRAW = {
   dead: 17,
   stuck: 18,
   drift: 19,
+  faultReadout: 40,
+  faultCoupling: 41,
+  faultLink: 42,
+  faultSensor: 43,
 } as const;
 export type Draw = (typeof DRAW)[keyof typeof DRAW];
 

@@ -1,4 +1,5 @@
 // What a profile does to programs, schedules and readout.
+export { pairNumber, rounded } from './couplings.ts';
 export type { EffectiveCouplings } from './couplings.ts';
 export { advanceDrift, drifts, driftValues, startDrift } from './drift.ts';
 export type { DriftState, DriftValues } from './drift.ts';

@@ -21,6 +21,8 @@ export interface Figure {
   /** A published or outside value to compare with; never decides. */
   reference: number | null;
   holds: boolean;
+  /** What the reader must know of how it was taken, such as a smaller amount than its definition asks for. */
+  note?: string;
 }
 
 /** Builds a figure; `holds` follows from the target alone. A value that is not a number never holds. */
@@ -28,7 +30,7 @@ export function figure(
   name: string,
   value: number,
   unit: string,
-  more: { spread?: number; n?: number; target?: Band; reference?: number } = {},
+  more: { spread?: number; n?: number; target?: Band; reference?: number; note?: string } = {},
 ): Figure {
   const target = more.target ?? null;
   const inside = target === null || (value >= (target.min ?? -Infinity) && value <= (target.max ?? Infinity));
@@ -41,6 +43,7 @@ export function figure(
     target,
     reference: more.reference ?? null,
     holds: inside && !Number.isNaN(value),
+    ...(more.note !== undefined && { note: more.note }),
   };
 }
 

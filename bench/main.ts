@@ -69,14 +69,14 @@ function table(figures: Figure[]): string {
     f.target === null ? '' : f.holds ? 'holds' : 'MISSED',
   ]);
   const width = head.map((h, i) => Math.max(h.length, ...rows.map((row) => row[i].length)));
-  return [head, ...rows]
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(width[i]))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  const lines = [head, ...rows].map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(width[i]))
+      .join('  ')
+      .trimEnd(),
+  );
+  const notes = figures.flatMap((f) => (f.note === undefined ? [] : [`${f.name}: ${f.note}`]));
+  return [...lines, ...notes].join('\n');
 }
 
 const words = process.argv.slice(2);

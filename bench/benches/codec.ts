@@ -20,8 +20,14 @@ function megabytesPerSecond(bytes: number, work: () => void): number {
   return bytes / Math.max(1, used.user + used.system);
 }
 
-export function run({ options }: { options: string[] }): Promise<Figure[]> {
-  const passes = options.includes('--quick') ? 10 : 100;
+export interface CodecSpeed {
+  /** One value per round, MB/s of payload: both directions of one byte, and the CRC of one direction. */
+  codec: number[];
+  crc: number[];
+}
+
+/** Measures the codec on full USB frames; shared with the bench of the link. */
+export function codecSpeed(passes: number): CodecSpeed {
   const payloads = Array.from({ length: FRAMES }, (_, f) =>
     Uint8Array.from({ length: USB_MAX_PAYLOAD }, (_, k) => (k * 31 + f * 7) & 255),
   );
@@ -51,6 +57,11 @@ export function run({ options }: { options: string[] }): Promise<Figure[]> {
   if (delivered !== ROUNDS * bytes)
     throw new Error(`the decoder delivered ${delivered} of ${ROUNDS * bytes} bytes`);
   const crc = Array.from({ length: ROUNDS }, () => megabytesPerSecond(bytes, sum));
+  return { codec, crc };
+}
+
+export function run({ options }: { options: string[] }): Promise<Figure[]> {
+  const { codec, crc } = codecSpeed(options.includes('--quick') ? 10 : 100);
   return Promise.resolve([
     // Both directions of one byte: the link's own target of 150 MB/s is judged by its bench.
     figure('codec_MBps', median(codec), 'MB/s', { spread: standardErrorOf(codec), n: ROUNDS }),

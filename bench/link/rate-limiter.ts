@@ -1,0 +1,104 @@
+// A process: a TCP line between host and device that carries so many bytes per second in each direction and loses some.
+// Two doors lead through equal lines, one to the device, one to a sink, so that the raw pipe is measured on the same.
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { seededUniform } from '../../test/support/seeded-random.ts';
+import { FrameWatch, type ChunkSpan } from './frame-watch.ts';
+import { LimitedLane, type LaneOptions } from './limited-lane.ts';
+import { configOf, serveParent, sharedNow_ms, tellParent } from './processes.ts';
+
+export interface LimiterConfig {
+  rate_Bps: number;
+  /** Probability per byte, both directions. */
+  loss: number;
+  seed: number;
+  devicePort: number;
+  sinkPort: number;
+}
+export interface LimiterReady {
+  devicePort: number;
+  sinkPort: number;
+}
+export interface LimiterStop {
+  stop: { at_ms: number; requestId: number };
+}
+/** What left through the door of the sink since the last look; null: nothing. */
+export interface RawSpan {
+  first_ms: number;
+  last_ms: number;
+  /** After the first piece. */
+  bytes: number;
+}
+export interface LimiterTake {
+  chunks: ChunkSpan | null;
+  raw: RawSpan | null;
+}
+
+/** How often bytes leave: the quantum is rate times this. */
+const TICK_MS = 1;
+/** A line that is driven late may catch up with what waits here; more is not read from the host. */
+const MOST_WAITING_MS = 20;
+const LEAST_WAITING_BYTES = 4096;
+
+const config = configOf<LimiterConfig>();
+const mostWaiting_bytes = Math.max(LEAST_WAITING_BYTES, (config.rate_Bps * MOST_WAITING_MS) / 1000);
+const watch = new FrameWatch((at_ms, requestId) =>
+  tellParent({ stop: { at_ms, requestId } } satisfies LimiterStop),
+);
+let raw: RawSpan | null = null;
+let lanes = 0;
+
+/** Moves bytes from one socket to another through a lane. */
+function join(from: Socket, to: Socket, onLeave?: LaneOptions['onLeave']): void {
+  let timer: NodeJS.Timeout | null = null;
+  const lane = new LimitedLane({
+    rate_Bps: config.rate_Bps,
+    loss: config.loss,
+    uniform: seededUniform(config.seed * 16 + (lanes += 1)),
+    onLeave,
+    deliver: (piece) => void to.write(piece),
+  });
+  const tick = (): void => {
+    lane.advance(sharedNow_ms());
+    if (lane.waiting_bytes < mostWaiting_bytes) from.resume();
+    timer = lane.waiting_bytes > 0 ? setTimeout(tick, TICK_MS) : null;
+  };
+  from.on('data', (bytes: Buffer) => {
+    lane.push(bytes, sharedNow_ms());
+    if (lane.waiting_bytes >= mostWaiting_bytes) from.pause();
+    timer ??= setTimeout(tick, TICK_MS);
+  });
+  from.on('close', () => {
+    if (timer !== null) clearTimeout(timer);
+    to.destroy();
+  });
+  from.on('error', () => undefined); // a connection that was cut; `close` follows
+}
+
+function takeRaw(piece: Uint8Array, start_ms: number, byte_ms: number): void {
+  const last_ms = start_ms + piece.length * byte_ms;
+  if (raw === null) raw = { first_ms: last_ms, last_ms, bytes: 0 };
+  else raw = { ...raw, last_ms, bytes: raw.bytes + piece.length };
+}
+
+function openDoor(target: number, onLeave: LaneOptions['onLeave']): Promise<Server> {
+  const server = createServer({ noDelay: true }, (near) => {
+    const far = connect({ port: target, host: '127.0.0.1', noDelay: true });
+    join(near, far, onLeave);
+    join(far, near);
+  });
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
+}
+
+const portOf = (server: Server): number => (server.address() as AddressInfo).port;
+const doors = await Promise.all([
+  openDoor(config.devicePort, (...leave) => watch.take(...leave)),
+  openDoor(config.sinkPort, takeRaw),
+]);
+serveParent({ devicePort: portOf(doors[0]), sinkPort: portOf(doors[1]) } satisfies LimiterReady, {
+  take: (): LimiterTake => {
+    const taken = { chunks: watch.takeChunks(), raw };
+    raw = null;
+    return taken;
+  },
+});

@@ -7,6 +7,8 @@ import type { Capabilities, Limits } from '../../src/link/messages/index.ts';
 export interface BoardClock {
   now_ms(): number;
   after(delay_ms: number, callback: () => void): { cancel(): void };
+  /** Where time can be stopped: it stands still until the result is called, because the analog core is computing. */
+  hold?(): () => void;
 }
 
 /** Who answers the handshake. */

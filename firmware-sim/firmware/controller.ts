@@ -50,7 +50,7 @@ class BoardController implements Controller {
 
   constructor(options: ControllerOptions) {
     this.#options = options;
-    this.#gate = new CoreGate(options.core);
+    this.#gate = new CoreGate(options.core, options.clock);
     this.#boot = this.#newBoot(ResetReason.POWER_ON);
     this.#watchdog = new IdleTimer(options.clock, options.limits.hostSilenceMs, () =>
       this.#boot.engine.hostSilent(),

@@ -44,7 +44,14 @@ function bench(ratio: number, capabilities: DeviceCapabilities | null): Bench {
         seed: request.seed?.toString() ?? null,
         noiseTemperature_ratio: 1,
         timing: { upload_s: 0, relax_s: 1, total_s: 1, sentBytes: 0, skippedUpload: false },
-        device: { uid: 'u', backend: 'twin', bootId: 'b', firmware: 'f', schemaHash: 's' },
+        device: {
+          uid: 'u',
+          backend: 'twin',
+          bootId: 'b',
+          firmware: 'f',
+          schemaHash: 's',
+          clock: { kind: 'system' },
+        },
       } satisfies RelaxResult;
     },
   };

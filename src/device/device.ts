@@ -1,6 +1,6 @@
 // One chip as the service sees it: keeps a link to it for as long as the process lives, says honestly what answers, and
 // runs one operation at a time. It never substitutes anything for a device that is away.
-import { sleep, type Timer } from '../clock/clock.ts';
+import { clockFacts, sleep, type ClockFacts, type Timer } from '../clock/clock.ts';
 import { DeviceState, connect, type Link, type LinkError } from '../link/index.ts';
 import { hasPlantedFaults } from '../transports/index.ts';
 import { capabilitiesOf, identityOf } from './capabilities.ts';
@@ -107,6 +107,11 @@ export class Device {
   /** Faults were planted into the line to this device (a chaos+ address). */
   get faultsActive(): boolean {
     return hasPlantedFaults(this.url);
+  }
+
+  /** Whose time the device and its link keep. */
+  get clock(): ClockFacts {
+    return clockFacts(this.#options.clock);
   }
 
   /** Of the device that answered last; null until one was accepted. */

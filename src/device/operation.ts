@@ -1,5 +1,5 @@
 // One operation on a ready link: load and activate the program, run the schedule, decode the records. No state of its own.
-import type { Clock } from '../clock/clock.ts';
+import { clockFacts, type Clock } from '../clock/clock.ts';
 import type { Link, RunResult } from '../link/index.ts';
 import { decodeSamples, encodeProgramImage } from '../physics/index.ts';
 import { DeviceError } from './errors.ts';
@@ -48,6 +48,7 @@ export async function runOperation(operation: Operation): Promise<RelaxResult> {
       bootId: identity.bootId,
       firmware: identity.firmware,
       schemaHash: identity.schemaHash,
+      clock: clockFacts(clock),
     },
   };
 }

@@ -1,5 +1,5 @@
 // What a caller asks of a device and gets back: requests and results in physical units, codes only where a sample is one.
-import type { Clock } from '../clock/clock.ts';
+import type { Clock, ClockFacts } from '../clock/clock.ts';
 import type { LinkCounters } from '../link/index.ts';
 import type { ProgramRanges, QuantisedProgram } from '../physics/index.ts';
 import type { Port } from '../transports/port.ts';
@@ -17,6 +17,7 @@ export interface DeviceOptions {
   url: string;
   /** A fresh, closed port for each attempt to connect. */
   openPort(): Port;
+  /** The device's time: a simulated device may keep another than the machine's, and its link keeps the same. */
   clock: Clock;
   /** Uniform 32-bit numbers: jitter of the back-off, nonces, run tokens. */
   random32(): number;
@@ -133,7 +134,15 @@ export interface RelaxResult {
   /** What the code that was set comes to, over the program's own kT. */
   noiseTemperature_ratio: number;
   timing: { upload_s: number; relax_s: number; total_s: number; sentBytes: number; skippedUpload: boolean };
-  device: { uid: string; backend: DeviceBackend; bootId: string; firmware: string; schemaHash: string };
+  device: {
+    uid: string;
+    backend: DeviceBackend;
+    bootId: string;
+    firmware: string;
+    schemaHash: string;
+    /** Whose time the device and its link kept, and `timing` is in. */
+    clock: ClockFacts;
+  };
 }
 
 /** Plain counters that monitoring reads; all since the Device was made. */

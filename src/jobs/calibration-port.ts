@@ -1,5 +1,6 @@
 // What a calibration procedure is to the runner: a function that measures a device and hands back values. The
 // procedures themselves live in src/calibration and are handed in.
+import type { ClockFacts } from '../clock/clock.ts';
 import type { JsonObject } from '../store/index.ts';
 import type { RelaxDevice } from './device-port.ts';
 
@@ -14,7 +15,14 @@ export interface CalibrationOutcome {
   /** Standard errors, with the keys of `values`. */
   stderr: JsonObject;
   /** Identity of the chip that was measured. */
-  device: { uid: string; backend: string; bootId: string; firmware: string; schemaHash: string };
+  device: {
+    uid: string;
+    backend: string;
+    bootId: string;
+    firmware: string;
+    schemaHash: string;
+    clock: ClockFacts;
+  };
   /** Whatever is too big for the row, for example per-unit arrays. */
   blob?: Uint8Array;
 }

@@ -6,6 +6,7 @@ import type { Digest, JobPhase, JobRow, SampleSetRow, Store } from '../store/ind
 import { checkBackend, checkSchedule, relaxRequest } from './admission.ts';
 import type { RelaxDevice } from './device-port.ts';
 import { JobError } from './errors.ts';
+import type { HeldTime } from './held-time.ts';
 import { heatOfRun_kT, heatReads } from './heat.ts';
 import type { Programs } from './programs.ts';
 import type { AdmittedRelaxJob, JobHeat, JobResult } from './request.ts';
@@ -20,6 +21,7 @@ export interface RelaxWork {
   programs: Programs;
   clock: Clock;
   device: RelaxDevice;
+  deviceTime: HeldTime;
   job: JobRow;
   signal: AbortSignal;
   onProgress(phase: JobPhase, done: number, total: number): void;
@@ -42,10 +44,10 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
   const program = await work.programs.of(model, capabilities.ranges);
   checkSchedule(job, program, capabilities);
   signal.throwIfAborted();
-  const run = await device.relax(relaxRequest(job, program), {
-    signal,
-    onProgress: ({ phase, done, total }: DeviceProgress) => work.onProgress(phase, done, total),
-  });
+  const onProgress = ({ phase, done, total }: DeviceProgress): void => work.onProgress(phase, done, total);
+  const run = await work.deviceTime.during(() =>
+    device.relax(relaxRequest(job, program), { signal, onProgress }),
+  );
   signal.throwIfAborted();
   work.onProgress('finishing', job.samples.count, job.samples.count);
   const real: Model = dequantise(program);
@@ -76,6 +78,7 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
       bootId: run.device.bootId,
       firmware: run.device.firmware,
       schemaHash: run.device.schemaHash,
+      clock: run.device.clock,
       model: work.job.model,
       programDigest: run.programId,
       seed: run.seed,

@@ -1,4 +1,5 @@
 // What a relax job asks for, and what it answers: the JSON that is stored with the job and shown by the API.
+import type { ClockFacts } from '../clock/clock.ts';
 import type { Digest, JobPhase } from '../store/index.ts';
 import type { Backend } from './device-port.ts';
 
@@ -93,6 +94,8 @@ export interface JobResult {
     bootId: string;
     firmware: string;
     schemaHash: string;
+    /** Whose time the device and its link kept; absent in results of before. */
+    clock?: ClockFacts;
     model: Digest;
     programDigest: string;
     seed: string | null;

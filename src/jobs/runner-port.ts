@@ -8,7 +8,10 @@ import type { JobProgress, RelaxJobRequest } from './request.ts';
 export interface JobRunnerOptions<D extends RelaxDevice> {
   store: Store;
   devices: ReadonlyMap<string, D>;
+  /** Real time: timestamps, rates, waiting readers. */
   clock: Clock;
+  /** The time of the devices where it is another one: it is held while the runner works for itself. */
+  deviceClock?: Pick<Clock, 'hold'>;
   /** By kind of calibration. */
   procedures?: Readonly<Record<string, CalibrationProcedure<D>>>;
   onLog?(level: 'info' | 'warn' | 'error', message: string, fields: object): void;

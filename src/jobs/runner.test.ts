@@ -380,7 +380,14 @@ describe('calibrations', () => {
   const outcome = {
     values: { noiseTemperature_ratio: 1.01 },
     stderr: { noiseTemperature_ratio: 0.001 },
-    device: { uid: 'cafe', backend: 'twin', bootId: '1', firmware: '0.1', schemaHash: '2' },
+    device: {
+      uid: 'cafe',
+      backend: 'twin',
+      bootId: '1',
+      firmware: '0.1',
+      schemaHash: '2',
+      clock: { kind: 'system' as const },
+    },
     blob: new Uint8Array([1, 2, 3]),
   };
 

@@ -12,6 +12,7 @@ import { JobError } from './errors.ts';
 import { Stopped, failureOf } from './failure.ts';
 import { EventHub } from './hub.ts';
 import { Lane, type Running, type Work } from './lane.ts';
+import { HeldTime } from './held-time.ts';
 import { Ledger } from './ledger.ts';
 import { Programs } from './programs.ts';
 import { runRelax } from './relax-work.ts';
@@ -208,11 +209,16 @@ class Runner<D extends RelaxDevice> implements JobRunner {
   }
 
   async #run(work: Work, running: Running, device: D): Promise<void> {
-    if (work.kind === 'job') await this.#runJob(work.row, running, device);
-    else await this.#runCalibration(work.row, running, device);
+    const deviceTime = new HeldTime(this.#options.deviceClock ?? this.#options.clock);
+    try {
+      if (work.kind === 'job') await this.#runJob(work.row, running, device, deviceTime);
+      else await this.#runCalibration(work.row, running, device, deviceTime);
+    } finally {
+      deviceTime.release();
+    }
   }
 
-  async #runJob(queued: JobRow, running: Running, device: D): Promise<void> {
+  async #runJob(queued: JobRow, running: Running, device: D, deviceTime: HeldTime): Promise<void> {
     const { store, clock } = this.#options;
     const job = await this.#ledger.claimJob(queued);
     running.tracker.update(clock.now_ms(), 'programming', 0, 0, 'bytes');
@@ -225,6 +231,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
         store,
         clock,
         device,
+        deviceTime,
         job,
         signal,
         programs: this.#programs,
@@ -243,7 +250,12 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     this.#jobChanged(ended);
   }
 
-  async #runCalibration(queued: CalibrationRow, running: Running, device: D): Promise<void> {
+  async #runCalibration(
+    queued: CalibrationRow,
+    running: Running,
+    device: D,
+    deviceTime: HeldTime,
+  ): Promise<void> {
     const calibration = await this.#ledger.claimCalibration(queued);
     this.#calibrationChanged(calibration);
     const { signal } = running.abort;
@@ -253,10 +265,11 @@ class Runner<D extends RelaxDevice> implements JobRunner {
       const procedure = this.#options.procedures?.[calibration.kind];
       if (procedure === undefined)
         throw new JobError('unknown-calibration-kind', `there is no calibration ${calibration.kind}`);
-      const outcome = await procedure.run(device, calibration.options, {
-        signal,
-        onProgress: ({ done, total }) => this.#progress(running, device.id, 'relaxing', done, total),
-      });
+      const onProgress = ({ done, total }: { done: number; total: number }): void =>
+        this.#progress(running, device.id, 'relaxing', done, total);
+      const outcome = await deviceTime.during(() =>
+        procedure.run(device, calibration.options, { signal, onProgress }),
+      );
       signal.throwIfAborted();
       const blob = outcome.blob === undefined ? null : await this.#options.store.blobs.put(outcome.blob);
       ended = await this.#ledger.succeedCalibration(calibration, outcome, blob);

@@ -1,6 +1,6 @@
 // What the service is made of: everything from outside that routes use, handed in once by createService.
 import type { FastifyBaseLogger } from 'fastify';
-import type { Clock } from '../clock/clock.ts';
+import type { Clock, ClockFacts } from '../clock/clock.ts';
 import type { JobRunner, RelaxDevice } from '../jobs/index.ts';
 import type { Store } from '../store/index.ts';
 
@@ -16,6 +16,8 @@ export interface ServiceDevice extends Omit<RelaxDevice, 'relax'> {
     schemaHash: string;
     bootId: string;
   } | null;
+  /** Whose time the device and its link keep. */
+  readonly clock: ClockFacts;
   /** Grows with every change. */
   readonly revision: number;
 }
@@ -24,7 +26,10 @@ export interface ServiceOptions {
   store: Store;
   runner: JobRunner;
   devices: ReadonlyMap<string, ServiceDevice>;
+  /** Real time: keys, waiting requests, timestamps. */
   clock: Clock;
+  /** The time of the devices where it is another one. */
+  deviceClock?: Clock;
   /** Unpredictable bytes, for the secrets of keys. */
   randomBytes: (count: number) => Uint8Array;
   version: string;

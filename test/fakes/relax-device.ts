@@ -107,7 +107,14 @@ function resultOf(request: RelaxRequest): RelaxResult {
     seed: request.seed?.toString() ?? null,
     noiseTemperature_ratio: request.noiseTemperature_ratio,
     timing: { upload_s: 0.1, relax_s: 0.2, total_s: 0.3, sentBytes: 100, skippedUpload: false },
-    device: { uid: 'cafe', backend: 'twin', bootId: '1', firmware: '0.1', schemaHash: '2' },
+    device: {
+      uid: 'cafe',
+      backend: 'twin',
+      bootId: '1',
+      firmware: '0.1',
+      schemaHash: '2',
+      clock: { kind: 'system' },
+    },
   };
 }
 

@@ -15,6 +15,7 @@ import type { ServiceDevice, ServiceOptions } from '../../src/service/context.ts
 /** A fake device with what the API shows beside what the runner uses. */
 export class ApiDevice extends FakeDevice implements ServiceDevice {
   readonly url = 'tcp://127.0.0.1:7700';
+  readonly clock = { kind: 'system' } as const;
   revision = 0;
   identity: ServiceDevice['identity'] = {
     uid: 'cafe',
@@ -37,7 +38,14 @@ const noiseTemperature: CalibrationProcedure<ApiDevice> = {
     return {
       values: { noiseTemperature_ratio: 1.01 },
       stderr: { noiseTemperature_ratio: 0.002 },
-      device: { uid: 'cafe', backend: 'twin', bootId: '1', firmware: '0.1', schemaHash: '1cc9d8e7' },
+      device: {
+        uid: 'cafe',
+        backend: 'twin',
+        bootId: '1',
+        firmware: '0.1',
+        schemaHash: '1cc9d8e7',
+        clock: { kind: 'system' },
+      },
     };
   },
 };

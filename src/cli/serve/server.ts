@@ -5,7 +5,7 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { pino, type Logger } from 'pino';
 import { calibrationProcedures } from '../../calibration/index.ts';
-import { sleep, systemClock } from '../../clock/clock.ts';
+import { sleep, systemClock, type Clock } from '../../clock/clock.ts';
 import { Device } from '../../device/index.ts';
 import { createJobRunner } from '../../jobs/index.ts';
 import { createMonitoring, listenForScrapes } from '../../monitoring/index.ts';
@@ -30,6 +30,8 @@ export interface ServerOptions {
   version: string;
   /** Instead of the port of config.device: a twin in this process. */
   openPort?: () => Port;
+  /** The device's time, where it is not the machine's: a virtual one that the twin keeps too. */
+  deviceClock?: Clock;
   /** Where log lines go; standard error unless told. */
   logTo?: { write(line: string): void };
 }
@@ -50,7 +52,9 @@ export class WrongBackendError extends Error {
 
 /** Starts everything; what was started is closed again when a later part fails. */
 export async function startServer(config: ServeConfig, options: ServerOptions): Promise<RunningService> {
+  // Keys, waiting requests and timestamps are of the machine's time whatever time the device keeps.
   const clock = systemClock;
+  const deviceClock = options.deviceClock ?? systemClock;
   const log = makeLog(config, options);
   const closers: (() => Promise<void> | void)[] = [];
   const close = async (): Promise<void> => {
@@ -69,7 +73,7 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
       id: config.deviceId,
       url: config.device,
       openPort: options.openPort ?? (() => openPort(config.device)),
-      clock,
+      clock: deviceClock,
       random32: () => randomBytes(4).readUInt32LE(),
       ...(config.expectBackend !== null && { expectBackend: config.expectBackend }),
       hostVersion: options.version,
@@ -83,6 +87,7 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
       store,
       devices,
       clock,
+      deviceClock,
       procedures: calibrationProcedures,
       onLog,
     });
@@ -106,6 +111,7 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
       runner,
       devices,
       clock,
+      deviceClock,
       randomBytes: (count) => randomBytes(count),
       version: options.version,
       expectBackend: config.expectBackend,

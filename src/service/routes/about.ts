@@ -3,7 +3,8 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { grantableRoles } from '../auth/matrix.ts';
 import { UNITS_MAX } from '../models/parse.ts';
-import { guardProblems, PAGE_LIMIT_MAX, time, toTime } from '../schemas/common.ts';
+import { clockFacts } from '../../clock/clock.ts';
+import { clock, guardProblems, PAGE_LIMIT_MAX, time, toTime } from '../schemas/common.ts';
 import { WAIT_MAX_S, type RouteContext } from './common.ts';
 import { MODEL_BODY_BYTES_MAX } from './models.ts';
 
@@ -16,6 +17,7 @@ const about = z
     epoch: z.string().meta({ description: 'Another value: the service was restarted' }),
     startedAt: time,
     time,
+    deviceClock: clock,
     expectBackend: z.string().nullable(),
     calibrationKinds: z.array(z.string()),
     roles: z.array(z.string()),
@@ -48,6 +50,7 @@ export function aboutRoutes(context: RouteContext & { requestsPerMinute: number 
         epoch: context.epoch,
         startedAt: toTime(context.startedAt_ms),
         time: toTime(context.clock.wall_ms()),
+        deviceClock: clockFacts(context.deviceClock ?? context.clock),
         expectBackend: context.expectBackend ?? null,
         calibrationKinds: [...context.runner.calibrationKinds],
         roles: [...grantableRoles],

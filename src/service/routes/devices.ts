@@ -62,7 +62,7 @@ export function deviceRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const found = findDevice(context, request.params.id);
         const calibration = await calibrationOf(found);
         nameDevice(reply, found.id, found.backend);
-        const tag = `${context.epoch}.${found.revision}.${calibration ?? 'none'}`;
+        const tag = `${context.epoch}.${found.revision}.${calibration ?? 'none'}.${found.clock.kind === 'virtual' ? found.clock.speed : 'system'}`;
         if (isKnown(request, reply, tag)) return reply.code(304).send(null);
         return deviceView(found, calibration);
       },

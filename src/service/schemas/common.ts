@@ -92,6 +92,17 @@ export const creatingHeaders = z.looseObject({
   }),
 });
 
+export const clock = z
+  .union([
+    z.object({ kind: z.literal('system') }),
+    z.object({ kind: z.literal('virtual'), speed: z.union([z.number(), z.literal('max')]) }),
+  ])
+  .meta({
+    id: 'Clock',
+    description:
+      'Whose time the device and its link keep; virtual: `speed` of its seconds pass in a second (docs/operating.md)',
+  });
+
 export const jsonObject = z.record(z.string(), z.unknown());
 /** Wall milliseconds to RFC 3339. */
 export const toTime = (at_ms: number): string => new Date(at_ms).toISOString();

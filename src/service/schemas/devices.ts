@@ -1,6 +1,7 @@
 // Devices and what they can do, as the API shows them.
 import { z } from 'zod';
 import type { ServiceDevice } from '../context.ts';
+import { clock } from './common.ts';
 
 export const device = z
   .object({
@@ -31,6 +32,7 @@ export const device = z
       .string()
       .nullable()
       .meta({ description: 'Id of the latest noise-temperature calibration' }),
+    clock,
     revision: z.int(),
   })
   .meta({ id: 'Device' });
@@ -88,6 +90,7 @@ export function deviceView(source: ServiceDevice, activeCalibration: string | nu
       bootId: identity.bootId,
     },
     activeCalibration,
+    clock: source.clock,
     revision,
   };
 }

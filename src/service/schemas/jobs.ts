@@ -3,7 +3,17 @@ import { z } from 'zod';
 import { JobPriority, type JobPriorityName, type JobResult, type JobView } from '../../jobs/index.ts';
 import { JobCause, JobPhase, JobState } from '../../store/index.ts';
 import type { ServiceDevice } from '../context.ts';
-import { digest, failure, jsonObject, pageQuery, progress, time, toTime, toTimeOrNull } from './common.ts';
+import {
+  clock,
+  digest,
+  failure,
+  jsonObject,
+  pageQuery,
+  progress,
+  time,
+  toTime,
+  toTimeOrNull,
+} from './common.ts';
 
 const backend = z.enum(['chip', 'twin', 'replay']);
 const priorities = Object.keys(JobPriority) as [JobPriorityName, ...JobPriorityName[]];
@@ -95,6 +105,7 @@ const result = z
       bootId: z.string(),
       firmware: z.string(),
       schemaHash: z.string(),
+      clock: clock.optional(),
       model: digest,
       programDigest: z.string(),
       seed: z.string().nullable(),

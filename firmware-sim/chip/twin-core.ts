@@ -27,6 +27,7 @@ import type { StepWeights } from './kernel/oscillator.ts';
 import { WorkerPool } from './kernel/pool.ts';
 import { isIdeal } from './profile/index.ts';
 import type { ChipProfile } from './profile/index.ts';
+import { atTemperature } from './thermal/index.ts';
 
 /** Bound of the overflow proof in kernel/coefficients.ts. */
 const UNITS_LIMIT = 4096;
@@ -47,6 +48,8 @@ export interface TwinCoreOptions {
   profile?: ChipProfile;
   /** Time since power on, seconds, for the drift of the profile; absent: it stands still at 0. */
   deviceTime_s?: () => number;
+  /** Temperature of the die, degrees Celsius; absent: the one that the profile's coefficients refer to. */
+  dieTemperature_C?: () => number;
   /** How the units of this chip move; absent: as the profile says, or overdamped. */
   dynamics?: CoreDynamics;
   /** What fails while the core runs; asked at every batch. Absent: nothing ever does. */
@@ -93,6 +96,7 @@ class TwinCore implements AnalogCore {
   readonly #noiseTemperatureError_ratio: number;
   readonly #chip: ImperfectChip | null;
   readonly #deviceTime_s: () => number;
+  readonly #dieTemperature_C: (() => number) | null;
   #drift: DriftState | null = null;
   readonly #cell: OscillatorCell | null;
   #active: LoadedProgram | null = null;
@@ -107,6 +111,7 @@ class TwinCore implements AnalogCore {
     this.unitsMax = options.units;
     this.#noiseTemperatureError_ratio = actualNoiseTemperatureError_ratio(options);
     this.#deviceTime_s = options.deviceTime_s ?? (() => 0);
+    this.#dieTemperature_C = options.dieTemperature_C ?? null;
     this.#chip = profile && !isIdeal(profile) ? new ImperfectChip(profile, options.units) : null;
     if (profile && drifts(profile.drift)) {
       this.#drift = startDrift(profile.drift, profile.seed, options.units);
@@ -150,7 +155,7 @@ class TwinCore implements AnalogCore {
   }
 
   async #codes(plan: RunPlan, run: CoreRun, signal?: AbortSignal): Promise<Int16Array> {
-    const drift = this.#driftValues();
+    const drift = this.#deviations();
     try {
       if (this.#chip === null) return await this.#pool.run(plan, signal);
       const raw = await this.#pool.runRaw(plan, signal);
@@ -179,7 +184,7 @@ class TwinCore implements AnalogCore {
     if (chip === null) return this.#planEffective(loaded, norms, run);
     const actual = mistimed(run, chip.profile.timing);
     checkSchedule(actual, loaded.program.units);
-    const effective = chip.effective(loaded.program, couplings, run.step_ns, this.#driftValues());
+    const effective = chip.effective(loaded.program, couplings, run.step_ns, this.#deviations());
     checkEffective(effective);
     return this.#planEffective(effective, norms, actual);
   }
@@ -219,7 +224,7 @@ class TwinCore implements AnalogCore {
     }
     const couplings = this.#chip.couplings(program);
     const kept = copyProgram(program);
-    return { effective: this.#chip.effective(kept, couplings, STEP_MIN_NS, this.#driftValues()), couplings };
+    return { effective: this.#chip.effective(kept, couplings, STEP_MIN_NS, this.#deviations()), couplings };
   }
 
   /** A run sees the chip as it is when it begins. */
@@ -229,9 +234,13 @@ class TwinCore implements AnalogCore {
     this.#drift = advanceDrift(this.#drift, drift, seed, this.unitsMax, this.#deviceTime_s());
   }
 
-  #driftValues(): DriftValues | null {
-    if (this.#drift === null || this.#chip === null) return null;
-    return driftValues(this.#drift, this.#chip.profile.drift, this.unitsMax);
+  /** Drift, and what the temperature of the die does, now. */
+  #deviations(): DriftValues | null {
+    if (this.#chip === null) return null;
+    const { drift: magnitudes, thermal } = this.#chip.profile;
+    const drift = this.#drift && driftValues(this.#drift, magnitudes, this.unitsMax);
+    if (this.#dieTemperature_C === null) return drift;
+    return atTemperature(drift, thermal.sensitivity, this.#dieTemperature_C(), this.unitsMax);
   }
 }
 

@@ -1,6 +1,7 @@
 // The chip profile: one document with everything that makes a simulated chip differ from an ideal one. Absent and zero
 // mean "off"; magnitudes carry their unit in their name. docs/twin.md says what each does and which statistic sees it.
 import { z } from 'zod';
+import { isSensitive, thermalSchema } from '../thermal/schema.ts';
 
 export const PROFILE_VERSION = 1;
 const SEED_LIMIT = 2 ** 32 - 1;
@@ -266,6 +267,7 @@ export const chipProfileSchema = z
     units,
     timing,
     drift,
+    thermal: thermalSchema,
   })
   .describe('Chip profile of the twin.');
 
@@ -273,13 +275,14 @@ export type ChipProfile = z.output<typeof chipProfileSchema>;
 /** As written in a file: everything but version and name may be left out. */
 export type ChipProfileInput = z.input<typeof chipProfileSchema>;
 
-/** Whether a profile has none of the non-idealities; names, seeds and the kind of dynamics do not count. */
+/** Whether a profile has none of the non-idealities; names, seeds, the kind of dynamics and heat without effect do not count. */
 export function isIdeal(profile: ChipProfile): boolean {
+  const skipped = ['name', 'description', 'seed', 'dynamics', 'thermal'];
   const plain = (p: ChipProfile): string =>
     JSON.stringify(chipProfileSchema.parse(p), (key, value: unknown) =>
-      ['name', 'description', 'seed', 'dynamics'].includes(key) ? undefined : value,
+      skipped.includes(key) ? undefined : value,
     );
-  return plain(profile) === plain(IDEAL_PROFILE);
+  return plain(profile) === plain(IDEAL_PROFILE) && !isSensitive(profile.thermal.sensitivity);
 }
 
 /** A chip without any non-ideality. */

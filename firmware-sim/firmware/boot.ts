@@ -1,6 +1,6 @@
 // Everything that a reset wipes: banks, run, faults, reply cache, session, counters. One object per boot, so that nothing
 // volatile can survive by accident.
-import { DeviceState, FaultCode, Severity } from '../../src/link/messages/index.ts';
+import { Code, Detail, DeviceState, FaultCode, Severity } from '../../src/link/messages/index.ts';
 import type {
   DeviceStatus,
   Event,
@@ -11,6 +11,7 @@ import type {
   LinkCounters,
   LoadReport,
   RunState,
+  Telemetry,
 } from '../../src/link/messages/index.ts';
 import type { BodyOf } from '../../src/link/messages/index.ts';
 import type { ControllerOptions } from './contract.ts';
@@ -21,6 +22,9 @@ import type { HandshakeState } from './handshake.ts';
 import { ImageLoads } from './loads.ts';
 import { ReplyCache } from './reply-cache.ts';
 import { RunEngine } from './run-engine.ts';
+import { statusOf } from './status.ts';
+import { TelemetryStream } from './telemetry.ts';
+import type { ThermalGuard } from './thermal-guard.ts';
 
 const PREFIX_BYTES = 8;
 
@@ -29,6 +33,8 @@ export interface BootOutput {
   event(body: BodyOf<EventBodies>): void;
   report(report: LoadReport): void;
   wake(): void;
+  /** A reading; worth nothing later, so it may be left out. */
+  telemetry(value: Telemetry): void;
 }
 
 /** The active program, as far as a schedule needs it. */
@@ -46,6 +52,8 @@ export class Boot {
   readonly cache: ReplyCache;
   readonly loads: ImageLoads;
   readonly engine: RunEngine;
+  readonly telemetry: TelemetryStream;
+  readonly thermal: ThermalGuard | null;
   readonly faults = new Faults();
   readonly counters: LinkCounters = noCounts();
   handshake: HandshakeState = SILENT;
@@ -53,20 +61,36 @@ export class Boot {
   readonly #started_ms: number;
   #eventSeq = 0;
 
-  constructor(options: ControllerOptions, gate: CoreGate, resetReason: ResetReason, output: BootOutput) {
+  constructor(
+    options: ControllerOptions,
+    board: { gate: CoreGate; thermal: ThermalGuard | null },
+    resetReason: ResetReason,
+    output: BootOutput,
+  ) {
     const { clock, capabilities, limits, random32 } = options;
+    const { gate, thermal } = board;
     this.options = options;
     this.gate = gate;
+    this.thermal = thermal;
     this.resetReason = resetReason;
     this.id = (BigInt(random32() >>> 0) << 32n) | BigInt(random32() >>> 0);
     this.#started_ms = clock.now_ms();
     this.cache = new ReplyCache(limits.replyCache);
     this.engine = new RunEngine({
       gate,
+      clock,
+      thermal,
       ringBytes: limits.sampleRingBytes,
       announce: (value) => output.event({ type: 'runState', value }),
       wake: () => output.wake(),
     });
+    this.telemetry = new TelemetryStream({
+      clock,
+      sense: thermal && (() => thermal.sensors.read()),
+      uptimeUs: () => this.uptimeUs(),
+      send: (value) => output.telemetry(value),
+    });
+    if (thermal !== null && thermal.latched_C !== null) this.#overTemperature(thermal.latched_C);
     this.loads = new ImageLoads({
       clock,
       capabilities,
@@ -118,9 +142,26 @@ export class Boot {
     return { bootId: this.id, uptimeUs: this.uptimeUs(), eventSeq: this.#eventSeq, body };
   }
 
+  /** The die has reached the trip limit: what runs fails, and nothing runs until ClearFault. Returns the fault. */
+  trip(die_C: number): Fault {
+    const fault = this.#overTemperature(die_C);
+    const why = Number.isFinite(die_C)
+      ? `the die reached ${die_C.toFixed(1)} C`
+      : 'nothing is known of the die';
+    const message = `${why}: outputs are in safe hold`;
+    this.engine.fail(statusOf(Code.ABORTED, Detail.OVER_TEMP, message));
+    return fault;
+  }
+
   close(): void {
+    this.telemetry.stop();
     this.loads.close();
     this.engine.close();
+  }
+
+  #overTemperature(die_C: number): Fault {
+    const facts = { unit: 0, value: die_C, atUs: this.uptimeUs() };
+    return this.faults.raise(FaultCode.OVER_TEMP, Severity.LATCHED, facts);
   }
 
   #memoryFault(bank: number): Fault {

@@ -2,7 +2,9 @@
 import { USB_MAX_PAYLOAD } from '../../src/link/frame/index.ts';
 import { BULK_HEADER_BYTES } from '../../src/link/messages/index.ts';
 import type { BlockRange, Capabilities, Limits } from '../../src/link/messages/index.ts';
+import type { ThermalParameters } from '../chip/thermal/index.ts';
 import { programImageBytes } from './image.ts';
+import { TELEMETRY_MASK, TELEMETRY_MS_MAX, TELEMETRY_MS_MIN } from './telemetry.ts';
 
 const KIB = 1024;
 /** Rails at |x| = 2 read by a 12-bit converter. */
@@ -20,7 +22,7 @@ const range = (fullScaleMin: number, fullScaleMax: number, signedCodes = true): 
 });
 
 /** Capabilities of a twin with `units` units: E0 = 1, time unit 1 us, steps of 1 to 10 ns (decisions.md 2, 31). */
-export function twinCapabilities(units: number): Capabilities {
+export function twinCapabilities(units: number, thermal?: ThermalParameters): Capabilities {
   return {
     unitsMax: units,
     topologyMask: 1 << 1,
@@ -46,13 +48,26 @@ export function twinCapabilities(units: number): Capabilities {
     clamp: false,
     initialMask: 1 << 1,
     recordBytesMax: RECORD_BYTES_MAX,
-    // No sensors and no limits: what a host reads as "this device has no telemetry".
-    telemetryMask: 0,
-    telemetryMsMin: 0,
-    telemetryMsMax: 0,
-    dieDerateC: 0,
-    dieTripC: 0,
-    dieClearC: 0,
+    ...heatCapabilities(thermal),
+  };
+}
+
+type HeatCapabilities = Pick<
+  Capabilities,
+  'telemetryMask' | 'telemetryMsMin' | 'telemetryMsMax' | 'dieDerateC' | 'dieTripC' | 'dieClearC'
+>;
+
+/** All zero on a board without sensors: no telemetry, no limits. */
+function heatCapabilities(thermal: ThermalParameters | undefined): HeatCapabilities {
+  const has = thermal !== undefined;
+  const { derate_C = 0, trip_C = 0, hysteresis_C = 0 } = thermal?.limits ?? {};
+  return {
+    telemetryMask: has ? TELEMETRY_MASK : 0,
+    telemetryMsMin: has ? TELEMETRY_MS_MIN : 0,
+    telemetryMsMax: has ? TELEMETRY_MS_MAX : 0,
+    dieDerateC: derate_C,
+    dieTripC: trip_C,
+    dieClearC: trip_C - hysteresis_C,
   };
 }
 

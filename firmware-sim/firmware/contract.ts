@@ -1,6 +1,7 @@
 // What the firmware needs from its board and what it offers to its ports: a clock, random bits, an analog core, an
 // identity, and byte streams that come and go.
 import type { AnalogCore } from '../chip/analog-core.ts';
+import type { ThermalModel } from '../chip/thermal/index.ts';
 import type { Capabilities, Limits } from '../../src/link/messages/index.ts';
 
 /** The board's timer. The house's Clock fits; only differences of `now_ms` mean anything. */
@@ -40,6 +41,8 @@ export interface ControllerOptions {
   identity: DeviceIdentity;
   capabilities: Capabilities;
   limits: Limits;
+  /** Temperature and energy of the chip, on this board's clock. Absent: a board without sensors and thermal limits. */
+  thermal?: ThermalModel;
 }
 
 /** One byte stream to the device. Nothing is written to it before a valid HELLO came in on it. */

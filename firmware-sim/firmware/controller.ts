@@ -23,7 +23,10 @@ import { dropSession, judgeHello, PROTOCOL_MINOR } from './handshake.ts';
 import type { HelloVerdict, Session } from './handshake.ts';
 import { IdleTimer } from './idle-timer.ts';
 import { handleRpc } from './rpc.ts';
+import { BoardSensors } from './sensors.ts';
 import { statusOf } from './status.ts';
+import { ThermalGuard } from './thermal-guard.ts';
+import type { ThermalModel } from '../chip/thermal/index.ts';
 
 const HEARTBEAT_MS = 1000;
 const REPORT_NOW = 1;
@@ -41,6 +44,8 @@ interface Stream {
 class BoardController implements Controller {
   readonly #options: ControllerOptions;
   readonly #gate: CoreGate;
+  /** Outlives a reset, as the heat does. */
+  readonly #thermal: ThermalGuard | null;
   readonly #watchdog: IdleTimer;
   #boot: Boot;
   /** The stream whose HELLO was accepted last. */
@@ -51,6 +56,7 @@ class BoardController implements Controller {
   constructor(options: ControllerOptions) {
     this.#options = options;
     this.#gate = new CoreGate(options.core, options.clock);
+    this.#thermal = options.thermal === undefined ? null : this.#watchOver(options.thermal);
     this.#boot = this.#newBoot(ResetReason.POWER_ON);
     this.#watchdog = new IdleTimer(options.clock, options.limits.hostSilenceMs, () =>
       this.#boot.engine.hostSilent(),
@@ -82,17 +88,26 @@ class BoardController implements Controller {
     this.#heartbeat.cancel();
     this.#watchdog.stop();
     this.#boot.close();
+    this.#thermal?.close();
     if (this.#driver !== null) this.#detach(this.#driver);
   }
 
+  #watchOver(model: ThermalModel): ThermalGuard {
+    const { clock } = this.#options;
+    const sensors = new BoardSensors(clock, model);
+    const onTrip = (die_C: number): void => this.#event({ type: 'fault', value: this.#boot.trip(die_C) });
+    return new ThermalGuard({ clock, model, sensors, onTrip });
+  }
+
   #newBoot(reason: ResetReason): Boot {
-    return new Boot(this.#options, this.#gate, reason, {
+    return new Boot(this.#options, { gate: this.#gate, thermal: this.#thermal }, reason, {
       event: (body) => this.#event(body),
       report: (value) => {
         const payload = encodeEnvelope({ requestId: 0, body: { type: 'loadReport', value } });
         this.#driver?.writer.send(FrameKind.rpc, payload);
       },
       wake: () => this.#driver?.writer.pump(),
+      telemetry: (value) => this.#droppable({ type: 'telemetry', value }),
     });
   }
 
@@ -107,6 +122,7 @@ class BoardController implements Controller {
     stream.writer.close();
     if (this.#driver !== stream) return;
     this.#driver = null;
+    this.#boot.telemetry.stop();
     this.#boot.handshake = dropSession(this.#boot.handshake);
   }
 
@@ -148,7 +164,9 @@ class BoardController implements Controller {
     const boot = this.#boot;
     if (frame.kind === FrameKind.chunk) {
       const bulk = decodeBulk(frame.payload);
-      return bulk !== null && boot.loads.chunk(bulk, (frame.flags & REPORT_NOW) !== 0);
+      if (bulk === null || !boot.loads.chunk(bulk, (frame.flags & REPORT_NOW) !== 0)) return false;
+      this.#thermal?.programming();
+      return true;
     }
     return handleRpc(frame.payload, {
       boot,
@@ -197,6 +215,7 @@ class BoardController implements Controller {
     if (verdict.lost !== null) {
       this.#event({ type: 'sessionLost', value: { byClientId: verdict.session.clientId } });
     }
+    this.#boot.telemetry.stop();
     if (verdict.newClient) this.#boot.cache.clear();
     this.#boot.handshake = verdict.state;
     this.#nextSeq = null;
@@ -240,8 +259,11 @@ class BoardController implements Controller {
 
   #beat(): void {
     this.#heartbeat = this.#options.clock.after(HEARTBEAT_MS, () => this.#beat());
-    if (this.#driver === null) return;
-    const event = this.#boot.event({ type: 'heartbeat', value: this.#boot.heartbeat() });
-    this.#driver.writer.sendOrDrop(FrameKind.event, encodeEvent(event));
+    if (this.#driver !== null) this.#droppable({ type: 'heartbeat', value: this.#boot.heartbeat() });
+  }
+
+  /** An event that the next one makes worthless. */
+  #droppable(body: BodyOf<EventBodies>): void {
+    this.#driver?.writer.sendOrDrop(FrameKind.event, encodeEvent(this.#boot.event(body)));
   }
 }

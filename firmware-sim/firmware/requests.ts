@@ -36,7 +36,7 @@ export function execute(
   body: RequestBody | undefined,
   reset: () => void,
 ): Reply | Promise<Reply> {
-  const { engine, loads, faults, options } = boot;
+  const { engine, loads, options, telemetry } = boot;
   switch (body?.type) {
     case 'getStatus':
       return { status: OK_STATUS, body: { type: 'deviceStatus', value: boot.status() } };
@@ -71,8 +71,9 @@ export function execute(
       engine.acknowledge(body.value.run);
       return DONE;
     case 'clearFault':
-      faults.clear(body.value.code);
-      return DONE;
+      return clearFault(boot, body.value.code);
+    case 'subscribeTelemetry':
+      return replyOf(telemetry.subscribe(body.value), () => DONE);
     case 'reset':
       // A reset that was meant for an earlier boot has happened already.
       return body.value.bootId === boot.id ? { status: OK_STATUS, then: reset } : DONE;
@@ -83,6 +84,17 @@ export function execute(
         `this device does not know ${body?.type ?? 'that request'}`,
       );
   }
+}
+
+/** Heat is cleared by cooling: until then the fault stays, whoever asks. */
+function clearFault(boot: Boot, code: FaultCode): Reply {
+  const warm = code === FaultCode.OVER_TEMP ? (boot.thermal?.clear() ?? null) : null;
+  if (warm !== null) {
+    const message = `the die is at ${warm.die_C.toFixed(1)} C; this clears below ${warm.below_C.toFixed(1)} C`;
+    return no(Code.FAILED_PRECONDITION, Detail.OVER_TEMP, message);
+  }
+  boot.faults.clear(code);
+  return DONE;
 }
 
 function replyOf<T>(outcome: Outcome<T>, reply: (value: T) => Reply): Reply {

@@ -5,6 +5,8 @@ import type { Hash } from 'node:crypto';
 import { CoreRefusal } from '../chip/analog-core.ts';
 import { Code, Detail, RunPhase } from '../../src/link/messages/index.ts';
 import type { RunAccepted, RunState, Status, StreamCredit } from '../../src/link/messages/index.ts';
+import { saturatedCodes } from '../chip/thermal/index.ts';
+import type { BoardClock } from './contract.ts';
 import type { CoreGate } from './core-gate.ts';
 import { packCodes, packedBytes } from './packing.ts';
 import { isEnded, isLive, stepRun } from './run-machine.ts';
@@ -13,6 +15,8 @@ import { SampleRing } from './sample-ring.ts';
 import type { SampleSlice } from './sample-ring.ts';
 import type { RunPlan } from './schedule.ts';
 import { OK_STATUS, statusOf, statusOfCoreRefusal } from './status.ts';
+import { durationOf_s } from './thermal-guard.ts';
+import type { BatchWork, ThermalGuard } from './thermal-guard.ts';
 
 /** The core works on groups of 8 replicas; batches are whole groups as long as samples are left. */
 const GROUP_SAMPLES = 8;
@@ -21,6 +25,9 @@ const RUN_MAX = 0xffff;
 
 export interface RunEngineOptions {
   gate: CoreGate;
+  clock: BoardClock;
+  /** Null on a board without sensors: batches follow each other, as fast as the core gives them. */
+  thermal: ThermalGuard | null;
   ringBytes: number;
   /** A state worth an event: the run ended, or stands in safe hold. */
   announce(state: RunState): void;
@@ -42,6 +49,12 @@ interface Job {
   digest: Uint8Array;
   nextSample: number;
   batch: AbortController | null;
+  /** Time a sample took on the board's clock, as last measured. */
+  perSample_s: number;
+  /** Idling until the die is cool enough. */
+  pause: { since_ms: number; timer: { cancel(): void } } | null;
+  /** The batch is computed, and the chip would not be done yet. */
+  waiting: { cancel(): void } | null;
 }
 
 export class RunEngine {
@@ -90,6 +103,9 @@ export class RunEngine {
       digest: new Uint8Array(0),
       nextSample: 0,
       batch: null,
+      perSample_s: 0,
+      pause: null,
+      waiting: null,
     };
     const { recordBytes, totalBytes } = plan;
     // The time a twin takes depends on the machine: 0 says that it is not known.
@@ -104,6 +120,11 @@ export class RunEngine {
     if (run !== 0 && run !== this.run) return;
     const status = statusOf(Code.CANCELLED, Detail.UNSPECIFIED, 'stopped by the host');
     this.#input({ type: 'stop', status });
+  }
+
+  /** The board gives the run up. */
+  fail(status: Status): void {
+    this.#input({ type: 'fail', status });
   }
 
   acknowledge(run: number): void {
@@ -159,6 +180,9 @@ export class RunEngine {
   /** Power off: no event, no more samples. */
   close(): void {
     this.#job?.batch?.abort(new Error('the device was reset'));
+    this.#job?.waiting?.cancel();
+    if (this.#job !== null) this.#endPause(this.#job);
+    this.#options.thermal?.setBatch(null);
     this.#job = null;
     this.#machine = { phase: 'idle' };
   }
@@ -166,6 +190,8 @@ export class RunEngine {
   #input(input: RunInput): void {
     const { state, actions } = stepRun(this.#machine, input);
     this.#machine = state;
+    const isCooling = state.phase === 'paused' && state.why === 'too-warm';
+    if (this.#job !== null && !isCooling) this.#endPause(this.#job);
     if (isEnded(state) && this.#job !== null && this.#job.digest.length === 0) {
       this.#job.digest = this.#job.hash.digest();
     }
@@ -176,7 +202,7 @@ export class RunEngine {
     const job = this.#job;
     if (job === null) return;
     if (action === 'compute') this.#compute(job);
-    else if (action === 'abort') job.batch?.abort(new Error('the batch was given up'));
+    else if (action === 'abort') this.#giveUp(job);
     else if (action === 'free') this.#job = null;
     else {
       const state = this.state();
@@ -186,13 +212,23 @@ export class RunEngine {
 
   #compute(job: Job): void {
     if (job.batch !== null || job !== this.#job || this.#machine.phase !== 'sampling') return;
-    const samples = batchSamples(job);
-    if (samples === 0) return this.#input({ type: 'ring-full' });
+    const most = batchSamples(job);
+    if (most === 0) return this.#input({ type: 'ring-full' });
+    const pace = this.#options.thermal?.pace(most, (samples) => this.#work(job, samples));
+    const { samples, pause_ms } = pace ?? { samples: most, pause_ms: 0 };
+    if (pause_ms > 0) return this.#pause(job, pause_ms);
     const batch = new AbortController();
     job.batch = batch;
+    const started_ms = this.#options.clock.now_ms();
+    const work = this.#work(job, samples);
+    this.#options.thermal?.setBatch(work);
     const order = { ...job.plan.run, firstSample: job.nextSample, samples };
     this.#options.gate.run(order, batch.signal).then(
-      (codes) => this.#finishBatch(job, () => this.#store(job, samples, codes)),
+      (codes) =>
+        this.#whenChipIsDone(job, work, started_ms, () => {
+          job.perSample_s = (this.#options.clock.now_ms() - started_ms) / 1000 / samples;
+          this.#finishBatch(job, () => this.#store(job, samples, codes));
+        }),
       (error: unknown) =>
         this.#finishBatch(job, () => {
           if (!batch.signal.aborted) this.#input({ type: 'fail', status: statusOfFailure(error) });
@@ -200,9 +236,59 @@ export class RunEngine {
     );
   }
 
+  /** The outputs stand still at once, whenever the core notices. */
+  #giveUp(job: Job): void {
+    job.batch?.abort(new Error('the batch was given up'));
+    this.#options.thermal?.setBatch(null);
+    if (job.waiting === null) return;
+    // The core is done already: nobody else would say that the batch is over.
+    job.waiting.cancel();
+    job.waiting = job.batch = null;
+  }
+
+  #work(job: Job, samples: number): BatchWork {
+    const { run, reads, units } = job.plan;
+    const steps = run.phases.reduce((sum, phase) => sum + phase.steps, 0);
+    return {
+      relax_s: (samples * steps * run.step_ns) / 1e9,
+      read_s: samples * (this.#options.thermal?.conversion_s(reads, units) ?? 0),
+      expected_s: samples * job.perSample_s,
+    };
+  }
+
+  #pause(job: Job, pause_ms: number): void {
+    const { clock } = this.#options;
+    this.#input({ type: 'too-warm' });
+    const timer = clock.after(pause_ms, () => this.#input({ type: 'cooled' }));
+    job.pause = { since_ms: clock.now_ms(), timer };
+  }
+
+  #endPause(job: Job): void {
+    const { thermal, clock } = this.#options;
+    if (job.pause === null || thermal === null) return;
+    thermal.sensors.meters.thermalHold_ms += clock.now_ms() - job.pause.since_ms;
+    job.pause.timer.cancel();
+    job.pause = null;
+  }
+
+  /** A twin may compute faster than its chip would work, on virtual time in no time at all: the chip's time counts. */
+  #whenChipIsDone(job: Job, work: BatchWork, started_ms: number, then: () => void): void {
+    const { clock, thermal } = this.#options;
+    const left_ms = started_ms + durationOf_s({ ...work, expected_s: 0 }) * 1000 - clock.now_ms();
+    if (thermal === null || left_ms <= 0 || this.#job !== job) return then();
+    job.waiting = clock.after(left_ms, () => {
+      job.waiting = null;
+      then();
+    });
+  }
+
   #finishBatch(job: Job, settle: () => void): void {
     job.batch = null;
+    // A batch of a run before may end while one of the next is on the chip; one of a boot before means nothing.
+    if (this.#job !== null && this.#job.batch === null) this.#options.thermal?.setBatch(null);
     if (job !== this.#job || !this.live) return;
+    this.#options.thermal?.check();
+    if (!this.live) return;
     settle();
     this.#options.wake();
     this.#compute(job);
@@ -214,6 +300,11 @@ export class RunEngine {
     if (codes.length !== samples * reads * units) {
       const message = `the core gave ${codes.length} codes for ${samples} samples`;
       return this.#input({ type: 'fail', status: statusOf(Code.INTERNAL, Detail.UNSPECIFIED, message) });
+    }
+    const meters = this.#options.thermal?.sensors.meters;
+    if (meters !== undefined) {
+      meters.readings += codes.length;
+      meters.saturatedReadings += saturatedCodes(codes);
     }
     const records = new Uint8Array(samples * recordBytes);
     for (let read = 0; read < samples * reads; read++) {
@@ -254,6 +345,9 @@ const PHASES: Record<RunMachine['phase'], RunPhase> = {
 function statusOfMachine(machine: RunMachine): Status {
   if (machine.phase === 'stopped' || machine.phase === 'failed') return machine.status;
   if (machine.phase !== 'paused') return OK_STATUS;
+  if (machine.why === 'too-warm') {
+    return statusOf(Code.UNAVAILABLE, Detail.OVER_TEMP, 'the die is warm: idling before the next batch');
+  }
   return machine.why === 'host-silent'
     ? statusOf(
         Code.UNAVAILABLE,

@@ -9,16 +9,19 @@ const IDLE: RunMachine = { phase: 'idle' };
 const SAMPLING: RunMachine = { phase: 'sampling', run: 1 };
 const FULL: RunMachine = { phase: 'paused', run: 1, why: 'ring-full' };
 const SILENT: RunMachine = { phase: 'paused', run: 1, why: 'host-silent' };
+const WARM: RunMachine = { phase: 'paused', run: 1, why: 'too-warm' };
 const FINISHING: RunMachine = { phase: 'finishing', run: 1 };
 const DONE: RunMachine = { phase: 'done', run: 1 };
 const STOPPED: RunMachine = { phase: 'stopped', run: 1, status };
 const FAILED: RunMachine = { phase: 'failed', run: 1, status };
-const STATES = [IDLE, SAMPLING, FULL, SILENT, FINISHING, DONE, STOPPED, FAILED];
+const STATES = [IDLE, SAMPLING, FULL, SILENT, WARM, FINISHING, DONE, STOPPED, FAILED];
 
 const INPUTS: RunInput[] = [
   { type: 'start', run: 2 },
   { type: 'ring-full' },
   { type: 'ring-free' },
+  { type: 'too-warm' },
+  { type: 'cooled' },
   { type: 'host-silent' },
   { type: 'host-heard' },
   { type: 'all-sampled' },
@@ -41,11 +44,15 @@ const moves: [RunMachine, RunInput['type'], RunMachine, string[]][] = [
   [SAMPLING, 'host-silent', SILENT, ['abort', 'announce']],
   [FULL, 'host-silent', SILENT, ['abort', 'announce']],
   [SILENT, 'host-heard', SAMPLING, ['compute']],
+  [SAMPLING, 'too-warm', WARM, []],
+  [WARM, 'cooled', SAMPLING, ['compute']],
+  [WARM, 'host-silent', SILENT, ['abort', 'announce']],
+  [WARM, 'all-sampled', FINISHING, []],
   [SAMPLING, 'all-sampled', FINISHING, []],
   [FULL, 'all-sampled', FINISHING, []],
   [SILENT, 'all-sampled', FINISHING, []],
   [FINISHING, 'all-sent', DONE, ['announce']],
-  ...[SAMPLING, FULL, SILENT, FINISHING].flatMap(
+  ...[SAMPLING, FULL, SILENT, WARM, FINISHING].flatMap(
     (state): [RunMachine, RunInput['type'], RunMachine, string[]][] => [
       [state, 'stop', STOPPED, ['abort', 'announce']],
       [state, 'fail', FAILED, ['abort', 'announce']],
@@ -68,7 +75,7 @@ describe('stepRun', () => {
   });
 
   it('counts a run as live until its last byte is sent', () => {
-    expect(STATES.filter(isLive)).toEqual([SAMPLING, FULL, SILENT, FINISHING]);
+    expect(STATES.filter(isLive)).toEqual([SAMPLING, FULL, SILENT, WARM, FINISHING]);
     expect(STATES.filter(isEnded)).toEqual([DONE, STOPPED, FAILED]);
   });
 });

@@ -2,11 +2,14 @@
 // IDLE -> SAMPLING <-> PAUSED -> FINISHING -> DONE -> (AckRun) -> IDLE, or STOPPED, or FAILED.
 import type { Status } from '../../src/link/messages/index.ts';
 
+export type PauseReason = 'ring-full' | 'host-silent' | 'too-warm';
+
 export type RunMachine =
   | { phase: 'idle' }
   | { phase: 'sampling'; run: number }
-  /** Ring full: waiting for credit. Host silent: the analog core is in safe hold until somebody speaks. */
-  | { phase: 'paused'; run: number; why: 'ring-full' | 'host-silent' }
+  /** Ring full: waiting for credit. Too warm: idling so that the next batch ends below the derate limit. Host silent:
+   * the analog core is in safe hold until somebody speaks. */
+  | { phase: 'paused'; run: number; why: PauseReason }
   /** All samples are taken, the last ones are on their way. */
   | { phase: 'finishing'; run: number }
   | { phase: 'done'; run: number }
@@ -16,6 +19,8 @@ export type RunInput =
   | { type: 'start'; run: number }
   | { type: 'ring-full' }
   | { type: 'ring-free' }
+  | { type: 'too-warm' }
+  | { type: 'cooled' }
   | { type: 'host-silent' }
   | { type: 'host-heard' }
   | { type: 'all-sampled' }
@@ -53,11 +58,14 @@ export function stepRun(state: RunMachine, input: RunInput): RunStep {
     case 'start':
       return isLive(state) ? to(state) : to({ phase: 'sampling', run: input.run }, 'compute');
     case 'ring-full':
+    case 'too-warm':
       return state.phase === 'sampling'
-        ? to({ phase: 'paused', run: state.run, why: 'ring-full' })
+        ? to({ phase: 'paused', run: state.run, why: input.type })
         : to(state);
     case 'ring-free':
       return resume(state, 'ring-full');
+    case 'cooled':
+      return resume(state, 'too-warm');
     case 'host-silent':
       if (state.phase !== 'sampling' && state.phase !== 'paused') return to(state);
       if (state.phase === 'paused' && state.why === 'host-silent') return to(state);
@@ -78,7 +86,7 @@ export function stepRun(state: RunMachine, input: RunInput): RunStep {
   }
 }
 
-function resume(state: RunMachine, why: 'ring-full' | 'host-silent'): RunStep {
+function resume(state: RunMachine, why: PauseReason): RunStep {
   if (state.phase !== 'paused' || state.why !== why) return to(state);
   return to({ phase: 'sampling', run: state.run }, 'compute');
 }

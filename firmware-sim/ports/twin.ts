@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createTwinCore, dynamicsName, IDEAL_PROFILE, profileDigest } from '../chip/index.ts';
 import type { ChipProfile, CoreDynamics } from '../chip/index.ts';
+import { ThermalModel } from '../chip/thermal/index.ts';
 import { CoreFaultEffects, FaultRegistry } from '../faults/index.ts';
 import { createController, twinCapabilities, twinLimits } from '../firmware/index.ts';
 import type { BoardClock, Controller } from '../firmware/index.ts';
@@ -26,6 +27,8 @@ export interface TwinOptions {
   firmwareVersion: string;
   /** How the units move; absent: as the profile says. Part of the identity, and named in the firmware's version. */
   dynamics?: CoreDynamics;
+  /** Constant temperature of the surroundings, degrees Celsius; overrides that of the profile. No part of the identity. */
+  ambient_C?: number;
   clock: BoardClock;
 }
 
@@ -66,6 +69,7 @@ export async function createTwin(options: TwinOptions): Promise<Twin> {
     after: (delay_s, callback) => clock.after(delay_s * 1000, callback),
     limits: { units, sensors: {} },
   });
+  const thermal = new ThermalModel(thermalOf(profile, options.ambient_C), started_ms / 1000);
   const core = await createTwinCore({
     units,
     threads,
@@ -73,6 +77,7 @@ export async function createTwin(options: TwinOptions): Promise<Twin> {
     profile,
     dynamics,
     deviceTime_s,
+    dieTemperature_C: () => thermal.read(clock.now_ms() / 1000).die_C,
     faults: new CoreFaultEffects(faults),
   });
   let drawn = 0n;
@@ -83,8 +88,9 @@ export async function createTwin(options: TwinOptions): Promise<Twin> {
     random32: () => randomBytes(4).readUInt32LE(),
     drawSeed: () => digest(`${origin}, run ${(drawn += 1n)}`).readBigUInt64LE(),
     identity: { uid, firmwareVersion: version, firmwareGit: new Uint8Array(0), simulated: true },
-    capabilities: twinCapabilities(units),
+    capabilities: twinCapabilities(units, thermal.parameters),
     limits: twinLimits(units),
+    thermal,
   });
   return {
     controller: withFaultLine(controller, faults, clock),
@@ -97,6 +103,11 @@ export async function createTwin(options: TwinOptions): Promise<Twin> {
       return core.close();
     },
   };
+}
+
+function thermalOf({ thermal }: ChipProfile, ambient_C: number | undefined): ChipProfile['thermal'] {
+  if (ambient_C === undefined) return thermal;
+  return { ...thermal, ambient: { kind: 'constant', temperature_C: ambient_C } };
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();

@@ -87,6 +87,16 @@ describe('thermoloop twin', () => {
     expect(new Set(uids).size).toBe(3);
   });
 
+  it('is the same device wherever it stands', async () => {
+    const [here, there] = await Promise.all(
+      [[], ['--ambient', '70.5']].map((flags) =>
+        ready(start('--tcp', '0', '--json', '--seed', '3', ...flags)),
+      ),
+    );
+    expect(there.uid).toBe(here.uid);
+    expect(there.profile).toEqual(here.profile);
+  });
+
   it('is another device with other dynamics', async () => {
     const cell = ['--dynamics', 'oscillator', '--quality-factor'];
     const uids = await Promise.all(
@@ -149,6 +159,8 @@ describe('thermoloop twin', () => {
     ['a cell without its Q', ['--dynamics', 'oscillator'], /needs its quality factor/],
     ['a Q of overdamped units', ['--quality-factor', '1'], /belong to oscillator cells/],
     ['a Q of 0', ['--dynamics', 'oscillator', '--quality-factor', '0'], /from 0\.001 to 1000/],
+    ['surroundings colder than any sensor', ['--ambient', '-60'], /from -55 to 250/],
+    ['surroundings without a number', ['--ambient', 'warm'], /from -55 to 250/],
     ['a control channel for other machines', ['--control', '0.0.0.0:0'], /loopback addresses only/],
     ['two ports at once', ['--tcp', '0', '--pty', '/tmp/x'], /exclude each other/],
   ])('refuses %s', async (_, flags, reason) => {

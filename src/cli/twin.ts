@@ -27,6 +27,7 @@ interface Flags {
   threads: number;
   profile: string;
   noiseTemperatureError?: number;
+  ambient?: number;
   dynamics?: 'overdamped' | 'oscillator';
   qualityFactor?: number;
   resonance?: number;
@@ -48,6 +49,7 @@ Examples:
   thermoloop twin --tcp 0 --json               on a free port, which the line of JSON names
   thermoloop twin --noise-temperature-error 0.1   a chip that is 10 % hotter than it is programmed to be
   thermoloop twin --profile typical            a chip with sub-percent errors and drift
+  thermoloop twin --profile hot --ambient 60      surroundings so warm that a long run is derated
   thermoloop twin --dynamics oscillator --quality-factor 3   a chip whose cells ring
   thermoloop twin --tcp 7700 --control 127.0.0.1:7701   with a control channel: JSON-RPC, one request per line
 
@@ -77,6 +79,11 @@ export function registerTwin(program: Command): void {
       '--profile <name or file>',
       'what differs from an ideal chip: ideal, typical, hot, worn, or a JSON file (docs/twin.md)',
       'ideal',
+    )
+    .option(
+      '--ambient <celsius>',
+      'temperature of the surroundings, -55 to 250, constant (default: as the profile says)',
+      numberWithin(-55, 250),
     )
     .addOption(
       new Option(
@@ -119,6 +126,7 @@ async function twin(flags: Flags, version: string): Promise<void> {
     threads: flags.threads,
     profile,
     noiseTemperatureError_ratio: flags.noiseTemperatureError,
+    ambient_C: flags.ambient,
     firmwareVersion: version,
     clock: systemClock,
     dynamics,

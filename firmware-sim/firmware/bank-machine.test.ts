@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { stepBank } from './bank-machine.ts';
 import type { BankInput, BankState, ImageOrder } from './bank-machine.ts';
 
-const order: ImageOrder = { id: 'aa', totalBytes: 100, chunkBytes: 12 };
-const other: ImageOrder = { id: 'bb', totalBytes: 100, chunkBytes: 12 };
+const order: ImageOrder = { id: 'aa', baseId: '', totalBytes: 100, imageBytes: 100, chunkBytes: 12 };
+const other: ImageOrder = { ...order, id: 'bb' };
 const EMPTY: BankState = { kind: 'empty' };
 const LOADING: BankState = { kind: 'loading', order, mismatches: 0 };
 const STAGED: BankState = { kind: 'staged', order };

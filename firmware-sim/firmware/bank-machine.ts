@@ -5,7 +5,11 @@
 export interface ImageOrder {
   /** SHA-256 of the whole image, hexadecimal. */
   id: string;
+  /** Of the image that a patch is made against; empty: the image itself is sent. */
+  baseId: string;
+  /** What CHUNK frames bring in all: the image, or the stream of a patch. */
   totalBytes: number;
+  imageBytes: number;
   chunkBytes: number;
 }
 
@@ -16,7 +20,7 @@ export type BankState =
 
 export type BankInput =
   | { type: 'begin'; order: ImageOrder }
-  /** Verdict of FinishLoad: the hash fits and the image is valid; the hash does not fit; the image is no image. */
+  /** Verdict of FinishLoad: hash and image are good; bytes are to be sent again; nothing that was sent can be used. */
   | { type: 'verified' }
   | { type: 'mismatched' }
   | { type: 'invalid' }
@@ -73,5 +77,6 @@ function mismatched(state: BankState): BankStep {
 }
 
 function sameOrder(a: ImageOrder, b: ImageOrder): boolean {
-  return a.id === b.id && a.totalBytes === b.totalBytes && a.chunkBytes === b.chunkBytes;
+  const sameSizes = a.totalBytes === b.totalBytes && a.chunkBytes === b.chunkBytes;
+  return a.id === b.id && a.baseId === b.baseId && sameSizes;
 }

@@ -11,6 +11,7 @@ import {
   encodeDeviceHello,
   encodeEnvelope,
   encodeEvent,
+  Feature,
   ResetReason,
   SCHEMA_HASH,
 } from '../../src/link/messages/index.ts';
@@ -248,7 +249,7 @@ class BoardController implements Controller {
       simulated: identity.simulated,
       resetReason: this.#boot.resetReason,
       limits,
-      features: 0, // no patches, no record header, no gaps
+      features: Feature.PATCH, // no record header, no gaps
       ...(refused && { refused }),
     });
   }

@@ -1,5 +1,5 @@
-// The memory behind one bank: image bytes, a map of the chunks that arrived, and the CRC of each as it arrived, so that
-// a read-back that differs names its page.
+// The memory that one transfer fills, a bank's image or a patch: its bytes, a map of the chunks that arrived, and the CRC
+// of each as it arrived, so that a read-back that differs names its page.
 import { crc32c } from '../../src/link/frame/index.ts';
 import type { Range } from '../../src/link/messages/index.ts';
 
@@ -8,7 +8,6 @@ export const PAGE_BYTES = 64 * 1024;
 export type PutResult = 'stored' | 'bad-offset' | 'bad-length';
 
 export class ImageMemory {
-  /** The memory the chip is driven from. */
   readonly bytes: Uint8Array;
   readonly #chunkBytes: number;
   readonly #arrived: Uint8Array;

@@ -30,7 +30,9 @@ export function checkOrder(
   if (request.programId.length !== ID_BYTES) {
     return wrong(`program_id has ${request.programId.length} bytes, a SHA-256 has ${ID_BYTES}`);
   }
-  if (request.baseProgramId.length > 0) return unable('patches are not implemented: send the whole image');
+  if (request.baseProgramId.length !== 0 && request.baseProgramId.length !== ID_BYTES) {
+    return wrong(`base_program_id has ${request.baseProgramId.length} bytes, a SHA-256 has ${ID_BYTES}`);
+  }
   if (request.kind !== ImageKind.PROGRAM && request.kind !== ImageKind.FIELD) {
     return unable(`image kind ${request.kind} is not implemented`);
   }
@@ -47,20 +49,29 @@ export function checkOrder(
     const message = `${totalBytes} bytes, a bank holds ${limits.maxProgramBytes}`;
     return refuse(Code.OUT_OF_RANGE, Detail.TOO_LARGE, message);
   }
-  const layout = checkLayout(request, kind, capabilities);
-  if (layout !== null) return layout;
-  return accept({
-    kind,
-    order: { id: Buffer.from(request.programId).toString('hex'), totalBytes, chunkBytes },
-  });
+  const layout = checkLayout(request.layout, kind, capabilities);
+  if (!layout.ok) return layout;
+  const imageBytes = layout.value;
+  const baseId = hex(request.baseProgramId);
+  if (baseId === '' && totalBytes !== imageBytes) {
+    return badLayout(`${totalBytes} bytes, a ${kind} of ${request.layout?.units} units has ${imageBytes}`);
+  }
+  if (baseId !== '' && (totalBytes < 1 || totalBytes > imageBytes)) {
+    return refuse(
+      Code.OUT_OF_RANGE,
+      Detail.TOO_LARGE,
+      `a patch of ${totalBytes} bytes, 1..${imageBytes} allowed`,
+    );
+  }
+  return accept({ kind, order: { id: hex(request.programId), baseId, totalBytes, imageBytes, chunkBytes } });
 }
 
+/** The bytes of an image of that layout. */
 function checkLayout(
-  request: BeginLoad,
+  layout: Layout | undefined,
   kind: 'program' | 'field',
   capabilities: Capabilities,
-): Refusal | null {
-  const { layout, totalBytes } = request;
+): Outcome<number> {
   if (layout === undefined) return badLayout('the layout is missing');
   const { units } = layout;
   if (units < 1 || units > capabilities.unitsMax) {
@@ -75,11 +86,10 @@ function checkLayout(
     const stated = layout[name as keyof Layout];
     if (stated !== value) return badLayout(`layout ${name} ${stated}, expected ${value}`);
   }
-  const bytes = kind === 'program' ? programImageBytes(units) : fieldImageBytes(units);
-  if (totalBytes !== bytes) return badLayout(`${totalBytes} bytes, a ${kind} of ${units} units has ${bytes}`);
-  return null;
+  return accept(kind === 'program' ? programImageBytes(units) : fieldImageBytes(units));
 }
 
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const wrong = (message: string): Refusal => refuse(Code.INVALID_ARGUMENT, Detail.UNSPECIFIED, message);
 const unable = (message: string): Refusal => refuse(Code.UNIMPLEMENTED, Detail.UNSPECIFIED, message);
 const badLayout = (message: string): Refusal => refuse(Code.INVALID_ARGUMENT, Detail.BAD_LAYOUT, message);

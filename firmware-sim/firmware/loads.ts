@@ -1,5 +1,5 @@
 // Uploads into two program banks and the field slots (link-protocol section 6): content-addressed, resumable, reported by
-// missing ranges, verified by a hash over the memory the chip is driven from.
+// missing ranges, as whole images or as patches, verified by a hash over the memory the chip is driven from.
 import { createHash } from 'node:crypto';
 import { Code, Detail, ImageKind, LoadState } from '../../src/link/messages/index.ts';
 import type {
@@ -22,6 +22,7 @@ import { decodeField, decodeProgram } from './image.ts';
 import type { FieldTable } from './image.ts';
 import { ImageMemory } from './image-memory.ts';
 import { checkOrder } from './load-order.ts';
+import { applyPatch } from './patch.ts';
 import { accept, OK_STATUS, refuse, statusOf } from './status.ts';
 import type { Outcome } from './status.ts';
 
@@ -38,7 +39,10 @@ export interface Slot {
   readonly kind: LoadKind;
   readonly index: number;
   state: BankState;
-  memory: ImageMemory | null;
+  /** The memory the chip is driven from. */
+  image: Uint8Array | null;
+  /** What CHUNK frames fill: the same memory, or that of a patch, which is applied once it is whole. */
+  arrivals: ImageMemory | null;
   transfer: number;
   /** Bytes that arrived since the last report. */
   unreportedBytes: number;
@@ -107,15 +111,18 @@ export class ImageLoads {
     if (!step.ok) {
       return refuse(Code.FAILED_PRECONDITION, Detail.BANK_BUSY, `bank ${asked} drives the chip`);
     }
-    slot.state = step.state;
     if (step.actions.includes('start-map')) {
-      slot.memory = new ImageMemory(order.totalBytes, order.chunkBytes);
+      const base = order.baseId === '' ? null : this.#baseFor(slot, order);
+      if (base !== null && !base.ok) return base;
+      slot.arrivals = new ImageMemory(order.totalBytes, order.chunkBytes);
+      slot.image = base === null ? slot.arrivals.bytes : base.value.slice();
       slot.transfer = this.#nextTransfer();
       slot.unreportedBytes = 0;
     }
+    slot.state = step.state;
     const whole = slot.state.kind !== 'loading';
     const missing =
-      whole || slot.memory === null ? NOTHING : slot.memory.missing(MISSING_MAX, order.totalBytes);
+      whole || slot.arrivals === null ? NOTHING : slot.arrivals.missing(MISSING_MAX, order.totalBytes);
     return accept({
       transfer: slot.transfer,
       state: loadStateOf(slot.state),
@@ -125,19 +132,37 @@ export class ImageLoads {
     });
   }
 
+  /** The image that a patch into `slot` is made against. It is copied at once: what becomes of it later does not matter. */
+  #baseFor(slot: Slot, order: ImageOrder): Outcome<Uint8Array> {
+    const base = this.whole(slot.kind, order.baseId);
+    if (base === undefined || base.image === null) {
+      const message = `base ${order.baseId.slice(0, 16)} is not here: send the whole image`;
+      return refuse(Code.NOT_FOUND, Detail.NO_BASE, message);
+    }
+    if (base === slot) {
+      const message = `the base is in bank ${slot.index}, which the patch would overwrite`;
+      return refuse(Code.FAILED_PRECONDITION, Detail.NO_BASE, message);
+    }
+    if (base.image.length !== order.imageBytes) {
+      const message = `the base has ${base.image.length} bytes, the image ${order.imageBytes}`;
+      return refuse(Code.FAILED_PRECONDITION, Detail.NO_BASE, message);
+    }
+    return accept(base.image);
+  }
+
   /** A CHUNK frame. False: it belongs to no transfer, or does not fit its image. */
   chunk(bulk: Bulk, reportNow: boolean): boolean {
     const slot = this.#byTransfer(bulk.id);
-    if (slot === undefined || slot.memory === null) return false;
-    const { memory } = slot;
+    if (slot === undefined || slot.arrivals === null) return false;
+    const { arrivals } = slot;
     if (slot.state.kind === 'loading') {
-      const opensGap = bulk.offset > memory.highWater;
-      if (memory.put(bulk.offset, bulk.data) !== 'stored') return false;
+      const opensGap = bulk.offset > arrivals.highWater;
+      if (arrivals.put(bulk.offset, bulk.data) !== 'stored') return false;
       slot.unreportedBytes += bulk.data.length;
       this.#lastSlot = slot;
       this.#lateReport.touch();
       const quarter = this.#options.limits.loadWindowBytes / REPORTS_PER_WINDOW;
-      const due = opensGap || memory.complete || slot.unreportedBytes >= quarter;
+      const due = opensGap || arrivals.complete || slot.unreportedBytes >= quarter;
       if (!reportNow && due) this.#report(slot);
     }
     if (reportNow) this.#report(slot);
@@ -147,24 +172,53 @@ export class ImageLoads {
   /** FinishLoad: hashes the bank memory, then checks that it holds a valid image. */
   finish(request: FinishLoad): Outcome<FinishReply> {
     const slot = this.#byTransfer(request.transfer);
-    if (slot === undefined || slot.memory === null || slot.state.kind === 'empty') {
+    if (slot === undefined || slot.arrivals === null || slot.image === null || slot.state.kind === 'empty') {
       return refuse(Code.NOT_FOUND, Detail.UNSPECIFIED, `no transfer ${request.transfer}`);
     }
+    const { arrivals, image } = slot;
     const { order } = slot.state;
     if (hex(request.programId) !== order.id) {
       const message = `transfer ${request.transfer} was begun for another image`;
       return refuse(Code.INVALID_ARGUMENT, Detail.HASH_MISMATCH, message);
     }
     if (slot.state.kind !== 'loading') return accept(finished(slot, request.programId));
-    if (!slot.memory.complete) {
-      const message = `${slot.memory.receivedBytes} of ${order.totalBytes} bytes have arrived`;
+    if (!arrivals.complete) {
+      const message = `${arrivals.receivedBytes} of ${order.totalBytes} bytes have arrived`;
       return refuse(Code.FAILED_PRECONDITION, Detail.UNSPECIFIED, message);
     }
-    const computedId = createHash('sha256').update(slot.memory.bytes).digest();
-    if (computedId.toString('hex') !== order.id) return accept(this.#mismatch(slot, slot.memory, computedId));
-    const image = this.#decode(slot);
-    this.#step(slot, image.ok ? 'verified' : 'invalid');
-    return image.ok ? accept(finished(slot, computedId)) : image;
+    const objection = order.baseId === '' ? null : this.#patch(slot, arrivals, image);
+    if (objection !== null) return objection;
+    const computedId = sha256(image);
+    if (computedId.toString('hex') !== order.id) {
+      const isPatch = order.baseId !== '';
+      return accept(isPatch ? this.#wrongPatch(slot, order) : this.#mismatch(slot, arrivals, computedId));
+    }
+    const content = this.#decode(slot.kind, image);
+    this.#step(slot, content.ok ? 'verified' : 'invalid');
+    return content.ok ? accept(finished(slot, computedId)) : content;
+  }
+
+  /** Applies what arrived to the copy of the base; null when that is done. */
+  #patch(slot: Slot, arrivals: ImageMemory, image: Uint8Array): Outcome<FinishReply> | null {
+    if (arrivals.pagesUnlikeArrived().length > 0) {
+      return accept(this.#mismatch(slot, arrivals, sha256(arrivals.bytes)));
+    }
+    const defect = applyPatch(image, arrivals.bytes);
+    if (defect === null) return null;
+    this.#step(slot, 'invalid');
+    return refuse(Code.INVALID_ARGUMENT, Detail.BAD_PATCH, `not a patch for this image: ${defect}`);
+  }
+
+  /** A whole patch that gives another image was made against other bytes: nothing of it can be repaired. */
+  #wrongPatch(slot: Slot, order: ImageOrder): FinishReply {
+    const base = this.whole(slot.kind, order.baseId);
+    const isRotten = base?.image && hex(sha256(base.image)) !== order.baseId;
+    if (isRotten) this.#options.memoryFault(base.index);
+    this.#step(slot, 'invalid');
+    const why = isRotten ? `the base in bank ${base.index} reads back changed` : 'the base is another one';
+    const status = statusOf(Code.DATA_LOSS, Detail.HASH_MISMATCH, `${why}: send the whole image`);
+    const result = { state: loadStateOf(slot.state), computedId: new Uint8Array(0), badPages: [] };
+    return { status, result };
   }
 
   abort(transfer: number): void {
@@ -192,8 +246,8 @@ export class ImageLoads {
   /** The table of a whole field image. */
   field(id: string): FieldTable | null {
     const slot = this.whole('field', id);
-    if (slot === undefined || slot.memory === null) return null;
-    const table = decodeField(slot.memory.bytes, this.#options.capabilities);
+    if (slot === undefined || slot.image === null) return null;
+    const table = decodeField(slot.image, this.#options.capabilities);
     return table.ok ? table.value : null;
   }
 
@@ -203,24 +257,24 @@ export class ImageLoads {
       index: slot.index,
       state: loadStateOf(slot.state),
       programId: Buffer.from(idOf(slot) ?? '', 'hex'),
-      receivedBytes: slot.state.kind === 'empty' ? 0 : (slot.memory?.receivedBytes ?? 0),
+      receivedBytes: receivedBytesOf(slot),
       kind: slot.state.kind === 'empty' ? ImageKind.UNSPECIFIED : ImageKind.PROGRAM,
+      patch: slot.state.kind === 'loading' && slot.state.order.baseId !== '',
     }));
   }
 
-  #decode(slot: Slot): Outcome<unknown> {
-    const bytes = slot.memory?.bytes ?? new Uint8Array(0);
-    const decode = slot.kind === 'program' ? decodeProgram : decodeField;
-    return decode(bytes, this.#options.capabilities);
+  #decode(kind: LoadKind, image: Uint8Array): Outcome<unknown> {
+    const decode = kind === 'program' ? decodeProgram : decodeField;
+    return decode(image, this.#options.capabilities);
   }
 
   /** Read back unlike what arrived: those pages. Exactly what arrived, yet another hash: every page is suspect. */
-  #mismatch(slot: Slot, memory: ImageMemory, computedId: Uint8Array): FinishReply {
-    const unlike = memory.pagesUnlikeArrived();
-    const bad = unlike.length > 0 ? unlike : memory.allPages();
+  #mismatch(slot: Slot, arrivals: ImageMemory, computedId: Uint8Array): FinishReply {
+    const unlike = arrivals.pagesUnlikeArrived();
+    const bad = unlike.length > 0 ? unlike : arrivals.allPages();
     const actions = this.#step(slot, 'mismatched');
     if (actions.includes('clear-bad-pages'))
-      memory.forget(bad.length > BAD_PAGES_MAX ? memory.allPages() : bad);
+      arrivals.forget(bad.length > BAD_PAGES_MAX ? arrivals.allPages() : bad);
     const gaveUp = actions.includes('report-memory-fault');
     if (gaveUp && unlike.length > 0) this.#options.memoryFault(slot.index);
     const message = gaveUp
@@ -254,14 +308,14 @@ export class ImageLoads {
 
   /** What is missing below the highest byte that arrived: frames come in order, so those ranges are lost. */
   #report(slot: Slot): void {
-    const { memory } = slot;
-    if (memory === null) return;
+    const { arrivals } = slot;
+    if (arrivals === null) return;
     slot.unreportedBytes = 0;
-    const { ranges, more } = memory.missing(MISSING_MAX, memory.highWater);
+    const { ranges, more } = arrivals.missing(MISSING_MAX, arrivals.highWater);
     this.#options.report({
       transfer: slot.transfer,
-      receivedBytes: memory.receivedBytes,
-      contiguousTo: memory.contiguousTo,
+      receivedBytes: arrivals.receivedBytes,
+      contiguousTo: arrivals.contiguousTo,
       missing: ranges,
       moreMissing: more,
     });
@@ -270,10 +324,24 @@ export class ImageLoads {
 
 const NOTHING = { ranges: [], more: false };
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
 const isWhole = (state: BankState): boolean => state.kind === 'staged' || state.kind === 'active';
 
 function emptySlot(kind: LoadKind, index: number): Slot {
-  return { kind, index, state: { kind: 'empty' }, memory: null, transfer: 0, unreportedBytes: 0 };
+  return {
+    kind,
+    index,
+    state: { kind: 'empty' },
+    image: null,
+    arrivals: null,
+    transfer: 0,
+    unreportedBytes: 0,
+  };
+}
+
+function receivedBytesOf(slot: Slot): number {
+  if (slot.state.kind === 'empty') return 0;
+  return isWhole(slot.state) ? slot.state.order.imageBytes : (slot.arrivals?.receivedBytes ?? 0);
 }
 
 function idOf(slot: Slot): string | undefined {

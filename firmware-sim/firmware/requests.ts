@@ -113,7 +113,7 @@ function activate(boot: Boot, request: Activate): Reply | Promise<Reply> {
   }
   const id = hex(request.programId);
   const slot = boot.loads.whole('program', id);
-  if (slot === undefined || slot.memory === null)
+  if (slot === undefined || slot.image === null)
     return no(Code.NOT_FOUND, Detail.UNSPECIFIED, `program ${id.slice(0, 16)} is not staged`);
   if (slot.state.kind === 'active') return DONE;
   const expected = hex(request.expectActiveId);
@@ -122,7 +122,7 @@ function activate(boot: Boot, request: Activate): Reply | Promise<Reply> {
     const message = `the active program is ${actual.slice(0, 16) || 'none'}, not ${expected.slice(0, 16)}`;
     return no(Code.FAILED_PRECONDITION, Detail.PROGRAM_CHANGED, message);
   }
-  const program = decodeProgram(slot.memory.bytes, boot.options.capabilities);
+  const program = decodeProgram(slot.image, boot.options.capabilities);
   if (!program.ok) return { status: program.status };
   const refused = coreRefusal(() => boot.gate.core.load(program.value));
   if (refused !== null) return { status: refused };

@@ -14,6 +14,7 @@ import {
   DeviceState,
   encodeEnvelope,
   encodeHostHello,
+  Feature,
   LoadState,
   ResetReason,
   SCHEMA_HASH,
@@ -68,7 +69,7 @@ describe('the handshake', () => {
       simulated: true,
       resetReason: ResetReason.POWER_ON,
       limits: LIMITS,
-      features: 0,
+      features: Feature.PATCH,
     });
     expect(host.hello({ hostNonce: 0xdeadbeef })).toEqual(hello);
     const next = host.hello({ hostNonce: 2 });

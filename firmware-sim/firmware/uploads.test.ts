@@ -203,7 +203,20 @@ describe('an upload', () => {
 
   it.each<[string, Partial<BeginLoad>, Code, Detail]>([
     ['half an id', { programId: new Uint8Array(16) }, Code.INVALID_ARGUMENT, Detail.UNSPECIFIED],
-    ['a patch', { baseProgramId: new Uint8Array(32) }, Code.UNIMPLEMENTED, Detail.UNSPECIFIED],
+    ['half a base id', { baseProgramId: new Uint8Array(16) }, Code.INVALID_ARGUMENT, Detail.UNSPECIFIED],
+    ['an unknown base', { baseProgramId: new Uint8Array(32) }, Code.NOT_FOUND, Detail.NO_BASE],
+    [
+      'a patch longer than the image',
+      { baseProgramId: new Uint8Array(32), totalBytes: image.length + 1 },
+      Code.OUT_OF_RANGE,
+      Detail.TOO_LARGE,
+    ],
+    [
+      'an empty patch',
+      { baseProgramId: new Uint8Array(32), totalBytes: 0 },
+      Code.OUT_OF_RANGE,
+      Detail.TOO_LARGE,
+    ],
     ['a calibration table', { kind: ImageKind.CALIBRATION_TABLE }, Code.UNIMPLEMENTED, Detail.UNSPECIFIED],
     ['an unknown bank', { bank: 2 }, Code.INVALID_ARGUMENT, Detail.UNSPECIFIED],
     ['chunks of 0 bytes', { chunkBytes: 0 }, Code.INVALID_ARGUMENT, Detail.UNSPECIFIED],
@@ -249,8 +262,8 @@ describe('a board with bad memory', () => {
       for (let offset = 0; offset < image.length; offset += 48) {
         loads.chunk({ id: transfer, offset, data: part(offset) }, false);
       }
-      const { memory } = loads.programs[0];
-      if (memory !== null) memory.bytes[130] ^= 4;
+      const { image: held } = loads.programs[0];
+      if (held !== null) held[130] ^= 4;
       return loads.finish({ transfer, programId: order.programId });
     };
     expect(send()).toMatchObject({

@@ -302,7 +302,16 @@ export class ScriptedDevice {
       bootId: this.bootId,
       uptimeUs: 0n,
       bank: bank
-        ? [{ index: 0, state: bank.state, programId: bank.id, receivedBytes: 0, kind: ImageKind.PROGRAM }]
+        ? [
+            {
+              index: 0,
+              state: bank.state,
+              programId: bank.id,
+              receivedBytes: 0,
+              kind: ImageKind.PROGRAM,
+              patch: false,
+            },
+          ]
         : [],
       run: this.run ? this.#runState(this.run) : undefined,
       fault: [],

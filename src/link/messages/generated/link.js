@@ -1600,6 +1600,7 @@ export const thermoloop = $root.thermoloop = (() => {
             Bank.prototype.programId = $util.newBuffer([]);
             Bank.prototype.receivedBytes = 0;
             Bank.prototype.kind = 0;
+            Bank.prototype.patch = false;
 
             Bank.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1618,6 +1619,8 @@ export const thermoloop = $root.thermoloop = (() => {
                     writer.uint32(32).uint32(message.receivedBytes);
                 if (message.kind != null && $Object.hasOwnProperty.call(message, "kind") && message.kind !== 0)
                     writer.uint32(40).int32(message.kind);
+                if (message.patch != null && $Object.hasOwnProperty.call(message, "patch") && message.patch !== false)
+                    writer.uint32(48).bool(message.patch);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1696,6 +1699,15 @@ export const thermoloop = $root.thermoloop = (() => {
                                 delete message.kind;
                             continue;
                         }
+                    case 6: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.patch = value;
+                            else
+                                delete message.patch;
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -1735,6 +1747,9 @@ export const thermoloop = $root.thermoloop = (() => {
                 if (message.kind != null && $Object.hasOwnProperty.call(message, "kind"))
                     if (typeof message.kind !== "number" || (message.kind | 0) !== message.kind)
                         return "kind: enum value expected";
+                if (message.patch != null && $Object.hasOwnProperty.call(message, "patch"))
+                    if (typeof message.patch !== "boolean")
+                        return "patch: boolean expected";
                 return null;
             };
 
@@ -6759,6 +6774,8 @@ export const thermoloop = $root.thermoloop = (() => {
             values[valuesById[205] = "HEADROOM"] = 205;
             values[valuesById[206] = "NOISE_UNDERFLOW"] = 206;
             values[valuesById[207] = "UNSTABLE_STEP"] = 207;
+            values[valuesById[208] = "NO_BASE"] = 208;
+            values[valuesById[209] = "BAD_PATCH"] = 209;
             values[valuesById[301] = "NO_ACTIVE_PROGRAM"] = 301;
             values[valuesById[302] = "PROGRAM_CHANGED"] = 302;
             values[valuesById[303] = "RING_OVERFLOW"] = 303;

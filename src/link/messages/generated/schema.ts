@@ -2,7 +2,7 @@
 import type { FieldShape } from '../shape.ts';
 
 /** CRC-32C of the normalised schema; both ends state theirs in HELLO. */
-export const SCHEMA_HASH = 0x9bea56f5;
+export const SCHEMA_HASH = 0xdc887103;
 
 export const ResetReason = { UNSPECIFIED: 0, POWER_ON: 1, SOFTWARE: 2, WATCHDOG: 3, BROWN_OUT: 4 } as const;
 export type ResetReason = (typeof ResetReason)[keyof typeof ResetReason];
@@ -40,7 +40,7 @@ export type TelemetryChannel = (typeof TelemetryChannel)[keyof typeof TelemetryC
 export const Code = { OK: 0, CANCELLED: 1, UNKNOWN: 2, INVALID_ARGUMENT: 3, DEADLINE_EXCEEDED: 4, NOT_FOUND: 5, ALREADY_EXISTS: 6, PERMISSION_DENIED: 7, RESOURCE_EXHAUSTED: 8, FAILED_PRECONDITION: 9, ABORTED: 10, OUT_OF_RANGE: 11, UNIMPLEMENTED: 12, INTERNAL: 13, UNAVAILABLE: 14, DATA_LOSS: 15 } as const;
 export type Code = (typeof Code)[keyof typeof Code];
 
-export const Detail = { UNSPECIFIED: 0, UNSUPPORTED_VERSION: 101, UNSUPPORTED_FLAG: 102, SCHEMA_MISMATCH: 103, OUT_OF_WINDOW: 104, TOO_MANY_OUTSTANDING: 105, FENCE_STALE: 106, HASH_MISMATCH: 201, BAD_LAYOUT: 202, BANK_BUSY: 203, TOO_LARGE: 204, HEADROOM: 205, NOISE_UNDERFLOW: 206, UNSTABLE_STEP: 207, NO_ACTIVE_PROGRAM: 301, PROGRAM_CHANGED: 302, RING_OVERFLOW: 303, HOST_SILENT: 304, BAD_SCHEDULE: 305, LEASE_HELD: 401, OUT_OF_TRIM: 402, OVER_TEMP: 501, SUPPLY: 502, ADC_SATURATED: 503, DAC_READBACK: 504, MEMORY_ECC: 505, WATCHDOG: 506 } as const;
+export const Detail = { UNSPECIFIED: 0, UNSUPPORTED_VERSION: 101, UNSUPPORTED_FLAG: 102, SCHEMA_MISMATCH: 103, OUT_OF_WINDOW: 104, TOO_MANY_OUTSTANDING: 105, FENCE_STALE: 106, HASH_MISMATCH: 201, BAD_LAYOUT: 202, BANK_BUSY: 203, TOO_LARGE: 204, HEADROOM: 205, NOISE_UNDERFLOW: 206, UNSTABLE_STEP: 207, NO_BASE: 208, BAD_PATCH: 209, NO_ACTIVE_PROGRAM: 301, PROGRAM_CHANGED: 302, RING_OVERFLOW: 303, HOST_SILENT: 304, BAD_SCHEDULE: 305, LEASE_HELD: 401, OUT_OF_TRIM: 402, OVER_TEMP: 501, SUPPLY: 502, ADC_SATURATED: 503, DAC_READBACK: 504, MEMORY_ECC: 505, WATCHDOG: 506 } as const;
 export type Detail = (typeof Detail)[keyof typeof Detail];
 
 export const Feature = { UNSPECIFIED: 0, PATCH: 1, RECORD_HEADER: 2, DROP_WITH_GAP: 4 } as const;
@@ -168,6 +168,8 @@ export interface Bank {
   programId: Uint8Array;
   receivedBytes: number;
   kind: ImageKind;
+  /** LOADING: what arrives is the stream of a patch, and received_bytes counts that */
+  patch: boolean;
 }
 
 export interface GetCapabilities {
@@ -239,6 +241,7 @@ export interface BeginLoad {
   /** SHA-256 of the final image */
   programId: Uint8Array;
   kind: ImageKind;
+  /** what CHUNK frames bring in all: the image, or the stream of a patch */
   totalBytes: number;
   /** program bank, or field slot for kind FIELD */
   bank: number;
@@ -589,6 +592,7 @@ export const MESSAGES: Readonly<Record<MessageName, readonly FieldShape[]>> = {
     {"name":"programId","id":3,"kind":"bytes","maxSize":32},
     {"name":"receivedBytes","id":4,"kind":"uint32"},
     {"name":"kind","id":5,"kind":"enum","of":"ImageKind"},
+    {"name":"patch","id":6,"kind":"bool"},
   ],
   GetCapabilities: [],
   Capabilities: [

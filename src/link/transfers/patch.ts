@@ -1,0 +1,50 @@
+// Writes what differs between two images as a patch (docs/protocol.md, patches): one span for each run of changed bytes.
+// Pure. The decoder is the device's and is written apart from this; golden vectors hold both to the text.
+
+/** Lengths below this fit the two lowest bits of a span's head; longer ones are spelt out behind it. */
+const SPELT_LENGTH_MIN = 4;
+/** A head is 4 x gap + length below 2^32, so the format reaches so far. */
+export const PATCH_IMAGE_MAX_BYTES = 2 ** 30;
+/** Head and length, five bytes each at most. */
+const SPAN_OVERHEAD_MAX_BYTES = 10;
+
+/**
+ * The patch that turns `base` into `image`, or null when it would be longer than `limit_bytes`, when nothing differs, or
+ * when the two are no images of one length.
+ */
+export function encodePatch(base: Uint8Array, image: Uint8Array, limit_bytes: number): Uint8Array | null {
+  const { length } = image;
+  if (base.length !== length || length > PATCH_IMAGE_MAX_BYTES) return null;
+  const limit = Math.max(0, Math.floor(limit_bytes));
+  const stream = new Uint8Array(limit + SPAN_OVERHEAD_MAX_BYTES);
+  let size = 0;
+  let spanEnd = 0;
+  let at = 0;
+  for (;;) {
+    while (at < length && base[at] === image[at]) at += 1;
+    if (at === length) break;
+    const from = at;
+    while (at < length && base[at] !== image[at]) at += 1;
+    size = writeHead(stream, size, from - spanEnd, at - from);
+    if (size + (at - from) > limit) return null;
+    for (let k = from; k < at; k += 1) stream[size++] = image[k];
+    spanEnd = at;
+  }
+  return size === 0 ? null : stream.slice(0, size);
+}
+
+/** Head and, if it does not fit there, the length; returns where they end. */
+function writeHead(stream: Uint8Array, at: number, gap: number, length: number): number {
+  const isSpelt = length >= SPELT_LENGTH_MIN;
+  const end = writeNumber(stream, at, gap * SPELT_LENGTH_MIN + (isSpelt ? 0 : length));
+  return isSpelt ? writeNumber(stream, end, length) : end;
+}
+
+/** Unsigned LEB128 below 2^32; returns where it ends. */
+function writeNumber(stream: Uint8Array, at: number, value: number): number {
+  let rest = value;
+  let end = at;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) stream[end++] = (rest % 0x80) | 0x80;
+  stream[end++] = rest;
+  return end;
+}

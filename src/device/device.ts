@@ -1,7 +1,7 @@
 // One chip as the service sees it: keeps a link to it for as long as the process lives, says honestly what answers, and
 // runs one operation at a time. It never substitutes anything for a device that is away.
 import { clockFacts, sleep, type ClockFacts, type Timer } from '../clock/clock.ts';
-import { DeviceState, connect, type Link, type LinkError } from '../link/index.ts';
+import { DeviceState, ImageCache, connect, type Link, type LinkError } from '../link/index.ts';
 import { hasPlantedFaults } from '../transports/index.ts';
 import { capabilitiesOf, identityOf } from './capabilities.ts';
 import { failureOf } from './connect-failure.ts';
@@ -49,6 +49,8 @@ export class Device {
   /** Random per Device, so that request ids of two processes never meet in a device's reply cache. */
   readonly #clientId: number;
   readonly #listeners = new Set<() => void>();
+  /** Outlives the sessions, so that a patch is possible after a reconnect. */
+  readonly #images = new ImageCache();
   #connection: ConnectionState = notStarted;
   #started = false;
   #revision = 0;
@@ -300,6 +302,7 @@ export class Device {
       random32: () => this.#options.random32(),
       clientId: this.#clientId,
       hostVersion,
+      images: this.#images,
       signal,
       onLog: (line) => this.#log('info', 'device log', { level: line.level, text: line.text }),
     });

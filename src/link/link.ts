@@ -13,6 +13,7 @@ import type { LinkCounters } from './session/counters.ts';
 import { LinkError } from './session/link-error.ts';
 import { Priority } from './session/send-queue.ts';
 import { Session } from './session/session.ts';
+import { ImageCache } from './transfers/image-cache.ts';
 import { loadImage } from './transfers/image-load.ts';
 import { clearLeftovers, imageIdBytes, runSchedule, stopRun } from './transfers/run.ts';
 import type { LoadOptions, LoadOutcome, RunOptions, RunRequest, RunResult } from './transfers/types.ts';
@@ -30,6 +31,8 @@ export interface ConnectOptions {
   fence?: bigint;
   /** Hexadecimal uid; another device is refused as `wrong-device`. */
   expectUid?: string;
+  /** What patches are made against. Handed to the next connect() of the same device, it outlives a lost link. */
+  images?: ImageCache;
   /** Called for every log line of the device. */
   onLog?(line: { level: number; text: string; dropped: number }): void;
   signal?: AbortSignal;
@@ -55,7 +58,10 @@ export interface Link {
   readonly identity: LinkIdentity;
   capabilities(): Promise<Capabilities>;
   status(): Promise<DeviceStatus>;
-  /** Brings an image into the device and has it verified there (STAGED); sends nothing that the device has. */
+  /**
+   * Brings an image into the device and has it verified there (STAGED). Sends nothing that the device has, and a patch
+   * where the device holds an image close to it that was loaded over `images`.
+   */
   load(image: Uint8Array, options: LoadOptions): Promise<LoadOutcome>;
   /** Makes a staged program the active one; with `expectActiveId` only if that one is active now. */
   activate(programId: string, expectActiveId?: string): Promise<void>;
@@ -81,12 +87,13 @@ export interface Link {
  */
 export async function connect(options: ConnectOptions): Promise<Link> {
   const { session, status } = await Session.open(options);
-  return new SessionLink(session, status);
+  return new SessionLink(session, status, options.images ?? new ImageCache());
 }
 
 class SessionLink implements Link {
   readonly identity: LinkIdentity;
   readonly #session: Session;
+  readonly #images: ImageCache;
   readonly #onEvent: ((event: Event) => void)[] = [];
   readonly #onClosed: ((why: LinkError) => void)[] = [];
   /** The run that the device is known to have, for stop(). */
@@ -97,9 +104,10 @@ class SessionLink implements Link {
   /** A run of an earlier session was on the device when this one began; it would block Activate. */
   #hasLeftovers: boolean;
 
-  constructor(session: Session, status: DeviceStatus) {
+  constructor(session: Session, status: DeviceStatus, images: ImageCache) {
     const { hello } = session;
     this.#session = session;
+    this.#images = images;
     this.#run = status.run?.run ?? 0;
     this.#hasLeftovers = status.run !== undefined;
     this.identity = {
@@ -132,7 +140,7 @@ class SessionLink implements Link {
   }
 
   load(image: Uint8Array, options: LoadOptions): Promise<LoadOutcome> {
-    return this.#exclusively('load', () => loadImage(this.#session, image, options));
+    return this.#exclusively('load', () => loadImage(this.#session, image, options, this.#images));
   }
 
   async activate(programId: string, expectActiveId?: string): Promise<void> {

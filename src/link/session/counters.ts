@@ -18,8 +18,11 @@ export interface LinkCounters {
   rxSeqGaps: number;
   /** Replies that no request waited for any more. */
   rxLateReplies: number;
-  /** Image bytes that were sent again. */
+  /** Bytes of images and patches that were sent again. */
   txReplayBytes: number;
+  /** Images that a patch brought, and patches that the device did not take, so that the image followed. */
+  patches: number;
+  patchFallbacks: number;
   requests: number;
   requestRetries: number;
   requestTimeouts: number;
@@ -61,6 +64,8 @@ export function newLinkCounters(): LinkCounters {
     rxSeqGaps: 0,
     rxLateReplies: 0,
     txReplayBytes: 0,
+    patches: 0,
+    patchFallbacks: 0,
     requests: 0,
     requestRetries: 0,
     requestTimeouts: 0,

@@ -1,6 +1,5 @@
-// Brings an image into the device (link-protocol section 6): BeginLoad, chunks under the plan's window, FinishLoad,
-// and the device's own verdict on what is in the memory that the chip is driven from.
-import { createHash } from 'node:crypto';
+// One transfer into a bank (link-protocol section 6), of an image or of a patch: BeginLoad, chunks under the plan's window,
+// FinishLoad, and the device's own verdict on what is in the memory that the chip is driven from.
 import { FrameFlag } from '../frame/index.ts';
 import {
   BULK_HEADER_BYTES,
@@ -8,11 +7,11 @@ import {
   encodeBulk,
   ImageKind,
   LoadState,
-  type Bank,
   type LoadAccepted,
   type LoadReport,
   type LoadResult,
   type Range,
+  type Status,
 } from '../messages/index.ts';
 import { LinkError } from '../session/link-error.ts';
 import { refusal } from '../session/refusal.ts';
@@ -20,7 +19,7 @@ import { MAX_RTO_MS } from '../session/rtt-estimator.ts';
 import type { Session } from '../session/session.ts';
 import { Bell } from './bell.ts';
 import type { ByteRange } from './range-set.ts';
-import type { LoadOptions, LoadOutcome } from './types.ts';
+import type { LoadOptions } from './types.ts';
 import { UploadPlan, type NextChunk } from './upload-plan.ts';
 
 /** Image format v1 (docs/protocol.md): dense upper triangle, 12-bit pairs. */
@@ -39,15 +38,33 @@ const MAX_REPAIRS = 1;
 /** Transfers of one load in all, whatever the reason for another. */
 const MAX_ROUNDS = 4;
 
-/** Loads `image` and resolves once the device has verified it. Rejects with LinkError. */
-export async function loadImage(
+/** What is sent, and what it comes to in the device. */
+export interface UploadOrder {
+  /** SHA-256 of the image. */
+  id: Uint8Array;
+  bank: number;
+  /** The image, or the stream of a patch. */
+  data: Uint8Array;
+  /** Id of the image that the patch is made against; empty: `data` is the image. */
+  baseId: Uint8Array;
+}
+
+/** What became of it. */
+export interface UploadOutcome {
+  /** The device had the whole image already. */
+  skipped: boolean;
+}
+
+/** Rejects with LinkError; `onSent` gets the size of every chunk put on the wire. */
+export async function uploadImage(
   session: Session,
-  image: Uint8Array,
+  order: UploadOrder,
   options: LoadOptions,
-): Promise<LoadOutcome> {
-  const upload = new ImageUpload(session, image, options);
+  onSent: (bytes: number) => void,
+): Promise<UploadOutcome> {
+  const upload = new ImageUpload(session, order, options, onSent);
   try {
-    return await upload.run();
+    return { skipped: await upload.run() };
   } finally {
     upload.dispose();
   }
@@ -55,30 +72,27 @@ export async function loadImage(
 
 class ImageUpload {
   readonly #session: Session;
-  readonly #image: Uint8Array;
+  readonly #order: UploadOrder;
   readonly #options: LoadOptions;
-  readonly #id: Uint8Array;
+  readonly #onSent: (bytes: number) => void;
   readonly #chunk_bytes: number;
   readonly #bell: Bell;
   readonly #unlisten: () => void;
-  readonly #started_ms: number;
   #transfer = 0;
   #plan: UploadPlan | null = null;
-  #sent_bytes = 0;
   #lastReport_ms = 0;
   #lastSent_ms = 0;
   #backoff = 1;
   readonly #onAbort = (): void => this.#bell.ring();
 
-  constructor(session: Session, image: Uint8Array, options: LoadOptions) {
+  constructor(session: Session, order: UploadOrder, options: LoadOptions, onSent: (bytes: number) => void) {
     const { limits } = session.hello;
     this.#session = session;
-    this.#image = image;
+    this.#order = order;
     this.#options = options;
-    this.#id = createHash('sha256').update(image).digest();
+    this.#onSent = onSent;
     const room = Math.min(limits.chunkBytes, limits.maxPayload - BULK_HEADER_BYTES);
     this.#chunk_bytes = Math.max(CHUNK_MULTIPLE_BYTES, room - (room % CHUNK_MULTIPLE_BYTES));
-    this.#started_ms = session.clock.now_ms();
     this.#bell = new Bell(session.clock);
     this.#unlisten = session.listen({
       onLoadReport: (report) => this.#onReport(report),
@@ -95,18 +109,18 @@ class ImageUpload {
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
   }
 
-  async run(): Promise<LoadOutcome> {
+  /** True when nothing had to be sent. */
+  async run(): Promise<boolean> {
     this.#check();
-    const bank = this.#options.bank ?? (await this.#chooseBank());
-    const accepted = await this.#begin(bank);
-    if (isLoaded(accepted.state)) return this.#outcome(true);
+    const accepted = await this.#begin();
+    if (isLoaded(accepted.state)) return true;
     let repairs = 0;
     for (let round = 0; ; round += 1) {
-      await this.#transferAll(bank);
+      await this.#transferAll();
       const bad = await this.#verify();
-      if (bad === null) return this.#outcome(false);
+      if (bad === null) return false;
       if (bad === 'incomplete' && round < MAX_ROUNDS) {
-        await this.#begin(bank); // its answer lists what is missing
+        await this.#begin(); // its answer lists what is missing
         continue;
       }
       if (bad === 'incomplete') throw new LinkError('protocol-error', 'the device reports a load both ways');
@@ -121,44 +135,22 @@ class ImageUpload {
     }
   }
 
-  #outcome(skipped: boolean): LoadOutcome {
-    return {
-      programId: Buffer.from(this.#id).toString('hex'),
-      sentBytes: this.#sent_bytes,
-      skipped,
-      duration_ms: this.#session.clock.now_ms() - this.#started_ms,
-    };
-  }
-
-  /** The bank that holds the image or part of it, else the one whose loss costs least; never the active one. */
-  async #chooseBank(): Promise<number> {
-    if (this.#options.kind === 'field') return 0;
-    const status = await this.#session.request('GetStatus', { type: 'getStatus', value: {} }, 'deviceStatus');
-    const cost = (bank: Bank): number => {
-      if (Buffer.compare(bank.programId, this.#id) === 0) return 0;
-      if (bank.state === LoadState.EMPTY || bank.state === LoadState.UNSPECIFIED) return 1;
-      if (bank.state === LoadState.ACTIVE) return 4;
-      return bank.state === LoadState.STAGED ? 3 : 2;
-    };
-    const banks = [...status.bank].sort((a, b) => cost(a) - cost(b) || a.index - b.index);
-    return banks.at(0)?.index ?? 0;
-  }
-
-  async #begin(bank: number): Promise<LoadAccepted> {
+  async #begin(): Promise<LoadAccepted> {
+    const { id, bank, data, baseId } = this.#order;
     const isField = this.#options.kind === 'field';
     const value = {
-      programId: this.#id,
+      programId: id,
       kind: isField ? ImageKind.FIELD : ImageKind.PROGRAM,
-      totalBytes: this.#image.length,
+      totalBytes: data.length,
       bank,
       chunkBytes: this.#chunk_bytes,
       layout: { units: this.#options.units, ...LAYOUT },
-      baseProgramId: new Uint8Array(0),
+      baseProgramId: baseId,
     };
     const accepted = await this.#session.request('BeginLoad', { type: 'beginLoad', value }, 'loadAccepted');
     this.#transfer = accepted.transfer;
     this.#plan ??= new UploadPlan({
-      total_bytes: this.#image.length,
+      total_bytes: data.length,
       chunk_bytes: this.#chunk_bytes,
       window_bytes: Math.max(
         this.#chunk_bytes,
@@ -171,7 +163,7 @@ class ImageUpload {
   }
 
   /** Sends until the device has reported every byte as received. */
-  async #transferAll(bank: number): Promise<void> {
+  async #transferAll(): Promise<void> {
     const plan = this.#plan;
     if (plan === null) return;
     const now_ms = (): number => this.#session.clock.now_ms();
@@ -179,7 +171,7 @@ class ImageUpload {
     this.#backoff = 1;
     this.#session.setBulkSource({ next: () => this.#nextFrame(plan.next()) });
     while (!plan.isComplete) {
-      if (plan.needsQuery) await this.#begin(bank);
+      if (plan.needsQuery) await this.#begin();
       this.#session.pump();
       const quietSince_ms = Math.max(this.#lastReport_ms, this.#lastSent_ms);
       const patience_ms = Math.min(MAX_RTO_MS, this.#session.answerTimeout_ms * this.#backoff);
@@ -211,12 +203,12 @@ class ImageUpload {
   #nextFrame(chunk: NextChunk | null): { flags: number; payload: Uint8Array } | null {
     if (chunk === null) return null;
     const { from, to, reportNow, last, replay } = chunk;
-    this.#sent_bytes += to - from;
+    this.#onSent(to - from);
     if (replay) this.#session.counters.txReplayBytes += to - from;
     this.#lastSent_ms = this.#session.clock.now_ms();
     const flags =
       (reportNow ? FrameFlag.reportNow : 0) | (last ? FrameFlag.last : 0) | (replay ? FrameFlag.replay : 0);
-    const data = this.#image.subarray(from, to);
+    const data = this.#order.data.subarray(from, to);
     return { flags, payload: encodeBulk({ id: this.#transfer, offset: from, data }) };
   }
 
@@ -225,7 +217,8 @@ class ImageUpload {
     this.#lastReport_ms = this.#session.clock.now_ms();
     const missing = { ...plainMissing(report), received_bytes: report.receivedBytes };
     if (this.#plan.onReport(missing)) this.#backoff = 1;
-    this.#options.onProgress?.(Math.min(report.receivedBytes, this.#image.length), this.#image.length);
+    const total = this.#order.data.length;
+    this.#options.onProgress?.(Math.min(report.receivedBytes, total), total);
     if (this.#plan.isComplete) this.#bell.ring();
     else this.#session.pump();
   }
@@ -235,11 +228,11 @@ class ImageUpload {
     const deadline_ms = this.#session.clock.now_ms() + VERIFY_LIMIT_MS;
     for (let pause_ms = VERIFY_POLL_FIRST_MS; ; pause_ms = Math.min(VERIFY_POLL_MAX_MS, pause_ms * 2)) {
       this.#check();
-      const value = { transfer: this.#transfer, programId: this.#id };
+      const value = { transfer: this.#transfer, programId: this.#order.id };
       const reply = await this.#session.exchange('FinishLoad', { type: 'finishLoad', value });
       const result = reply.body?.type === 'loadResult' ? reply.body.value : null;
       const status = reply.status ?? { code: Code.OK, detail: 0, message: '', retryAfterMs: 0 };
-      if (status.code === Code.DATA_LOSS) return this.#badRanges(result);
+      if (status.code === Code.DATA_LOSS) return this.#badRanges(result, status);
       if (status.code === Code.FAILED_PRECONDITION) return 'incomplete';
       if (status.code !== Code.OK) throw refusal('FinishLoad', status);
       if (result === null)
@@ -256,12 +249,19 @@ class ImageUpload {
     }
   }
 
-  /** The listed pages; without a list, or with a full one, the whole image. */
-  #badRanges(result: LoadResult | null): ByteRange[] {
+  /** The listed pages; without a list, or with a full one, all of them. */
+  #badRanges(result: LoadResult | null, status: Status): ByteRange[] {
     this.#session.counters.digestFailures += 1;
+    // A patch that gives another image was made against another base: sending it again would not help.
+    if (this.#isPatch && result?.state !== LoadState.LOADING) throw refusal('FinishLoad', status);
     const pages = result?.badPages ?? [];
-    if (pages.length === 0 || pages.length >= MAX_LISTED_PAGES) return [{ from: 0, to: this.#image.length }];
+    if (pages.length === 0 || pages.length >= MAX_LISTED_PAGES)
+      return [{ from: 0, to: this.#order.data.length }];
     return pages.map((page) => ({ from: page * PAGE_BYTES, to: (page + 1) * PAGE_BYTES }));
+  }
+
+  get #isPatch(): boolean {
+    return this.#order.baseId.length > 0;
   }
 
   /** Throws when the caller gave up or the link is over; a half-loaded image stays in the device for a resume. */

@@ -6,6 +6,9 @@ export interface LoadOptions {
   units: number;
   /** Program bank, or field slot for a field; without it a free program bank is chosen, and field slot 0. */
   bank?: number;
+  /** False: never a patch, always the image. Default: a patch against what the device holds, when that is less. */
+  patch?: boolean;
+  /** Bytes that have arrived, of the image or of the patch that stands for it. */
   onProgress?(sentBytes: number, totalBytes: number): void;
   signal?: AbortSignal;
 }
@@ -13,10 +16,12 @@ export interface LoadOptions {
 export interface LoadOutcome {
   /** SHA-256 of the image, hexadecimal. */
   programId: string;
-  /** Image bytes put on the wire, repeats included. */
+  /** Bytes of image and patch put on the wire, repeats included. */
   sentBytes: number;
   /** True when the device had the whole image already. */
   skipped: boolean;
+  /** True when a patch brought it. */
+  patched: boolean;
   duration_ms: number;
 }
 

@@ -1,0 +1,78 @@
+// Brings an image into the device with as little on the wire as it can: nothing when the device has it, a patch when it
+// has something close, else the image.
+import { createHash } from 'node:crypto';
+import { Detail, Feature } from '../messages/index.ts';
+import { LinkError } from '../session/link-error.ts';
+import type { Session } from '../session/session.ts';
+import type { ImageCache } from './image-cache.ts';
+import { uploadImage } from './image-upload.ts';
+import { chooseLoad, type LoadChoice } from './load-choice.ts';
+import type { LoadOptions, LoadOutcome } from './types.ts';
+
+/** What a device may say against a patch that it would say against the image as well. */
+const FAULTS_OF_THE_IMAGE: readonly number[] = [Detail.BAD_LAYOUT, Detail.TOO_LARGE, Detail.BANK_BUSY];
+const NO_BASE = new Uint8Array(0);
+
+/** Loads `image` and resolves once the device has verified it; `images` learns it. Rejects with LinkError. */
+export async function loadImage(
+  session: Session,
+  image: Uint8Array,
+  options: LoadOptions,
+  images: ImageCache,
+): Promise<LoadOutcome> {
+  const started_ms = session.clock.now_ms();
+  const id = createHash('sha256').update(image).digest();
+  const programId = id.toString('hex');
+  let sentBytes = 0;
+  const onSent = (bytes: number): void => {
+    sentBytes += bytes;
+  };
+  throwIfAborted(options.signal);
+  const { bank, patch } = await choose(session, id, image, options, images);
+  let patched = false;
+  let skipped = false;
+  if (patch !== undefined) {
+    const order = { id, bank, data: patch.stream, baseId: patch.baseId };
+    try {
+      ({ skipped } = await uploadImage(session, order, options, onSent));
+      patched = !skipped;
+    } catch (error) {
+      if (!isAgainstPatch(error)) throw error;
+      session.counters.patchFallbacks += 1;
+    }
+  }
+  if (!patched && !skipped) {
+    ({ skipped } = await uploadImage(session, { id, bank, data: image, baseId: NO_BASE }, options, onSent));
+  }
+  if (patched) session.counters.patches += 1;
+  if (options.kind === 'program') images.put(programId, image);
+  return { programId, sentBytes, skipped, patched, duration_ms: session.clock.now_ms() - started_ms };
+}
+
+/** A field is one chunk or two, and the state of its slots is not told: it is sent as it is. */
+async function choose(
+  session: Session,
+  id: Uint8Array,
+  image: Uint8Array,
+  options: LoadOptions,
+  images: ImageCache,
+): Promise<LoadChoice> {
+  const { bank, kind, patch = true } = options;
+  if (kind === 'field') return { bank: bank ?? 0 };
+  const canPatch = patch && (session.hello.features & Feature.PATCH) !== 0;
+  if (bank !== undefined && !canPatch) return { bank };
+  const status = await session.request('GetStatus', { type: 'getStatus', value: {} }, 'deviceStatus');
+  const imageOf = (of: string): Uint8Array | undefined => (canPatch ? images.get(of) : undefined);
+  return chooseLoad({ id, image, banks: status.bank, bank, imageOf });
+}
+
+/** The device is there and takes no such patch, whatever its reason: the image itself is the answer. */
+function isAgainstPatch(error: unknown): error is LinkError {
+  if (!(error instanceof LinkError)) return false;
+  const isSaid = error.deviceCode !== undefined || error.code === 'data-loss';
+  return isSaid && !FAULTS_OF_THE_IMAGE.includes(error.detail ?? Detail.UNSPECIFIED);
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new LinkError('cancelled', 'the load was cancelled', { cause: signal.reason });
+}

@@ -44,8 +44,9 @@ it('fire 5 s and 4.5 s after the last frame of the other end', async () => {
     profile: 'ideal',
     first_s: 10,
     tap: (from, bytes) => {
-      if (frozenAt_ms === null) last_ms[from] = service.clock.now_ms();
+      // First: the frame that freezes the line is lost itself.
       if (from === 'device') frames.push(bytes);
+      if (frozenAt_ms === null) last_ms[from] = service.clock.now_ms();
     },
   });
   const go = await service.first;

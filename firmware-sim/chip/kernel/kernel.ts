@@ -17,7 +17,7 @@ function couplingBytes(unitsMax: number): number {
   return padded(unitsMax) ** 2 * 2 + padded(unitsMax) * 2;
 }
 function areaBytes(unitsMax: number): number {
-  const perUnit = 8 * 4 + 8 + BLOCK_MAX * (4 + 2 + 2 + 4 + 4);
+  const perUnit = L.U_BYTES + 8 + 4 + 4 + BLOCK_MAX * (4 + 2 + 2 + 4 + 4);
   return align(L.S_BYTES + padded(unitsMax) * perUnit, 64);
 }
 
@@ -100,8 +100,14 @@ interface Block {
   velocity: Int32Array;
   field: Int32Array;
   fieldMultiplier: Int32Array;
-  noiseMultiplier: Int32Array;
+  /** One record of multipliers per unit. */
+  records: Int32Array;
   constant: BigInt64Array;
+}
+
+/** Writes one i32 of every unit's record. */
+function setInRecords(records: Int32Array, offset: number, values: Int32Array): void {
+  values.forEach((value, unit) => (records[(unit * L.U_BYTES + offset) / 4] = value));
 }
 
 /** The constant part of a unit's force in Q59, and half of the last bit. */
@@ -153,6 +159,19 @@ export class Kernel {
     this.#area = area;
     this.#vectorReplicas = vectorReplicas;
     this.#parameters = new DataView(memory.buffer, area, L.S_BYTES);
+    this.#set([
+      [L.C_PHILOX_0, 0xd2511f53],
+      [L.C_PHILOX_1, 0xcd9e8d57],
+      [L.C_LOW_MASK, (1 << L.LOW_BITS) - 1],
+      [L.C_INDEX_MASK, 0x1fffe],
+      [L.C_HALF_CODE, 1 << 14],
+      [L.C_CODE_MAX, (8191 << 16) | 8191],
+      [L.C_CODE_MIN, (-8191 << 16) | (-8191 & 0xffff)],
+      [L.C_RAIL, L.RAIL],
+      [L.C_RAIL_NEGATIVE, -L.RAIL],
+      [L.C_HALF_FORCE, 2 ** 31],
+      [L.C_HALF_FORCE + 4, 0],
+    ]);
   }
 
   /**
@@ -230,7 +249,7 @@ export class Kernel {
   /** One Philox block as the kernel computes it; for known-answer tests. */
   philox(counter: Readonly<Words4>, key: readonly [number, number]): Words4 {
     this.#exports.philoxBlock(this.#area, ...counter, ...key);
-    const word = (q: number): number => this.#parameters.getUint32(L.S_WORDS + 16 * q, true);
+    const word = (q: number): number => this.#parameters.getUint32(L.S_WORDS + 32 * q, true);
     return [word(0), word(1), word(2), word(3)];
   }
 
@@ -247,23 +266,21 @@ export class Kernel {
       next += bytes;
       return address;
     };
+    const records = new Int32Array(buffer, take(L.P_UNITS, units * L.U_BYTES), (units * L.U_BYTES) / 4).fill(
+      0,
+    );
     const constant = new BigInt64Array(buffer, take(L.P_CONSTANT, units * 8), units).fill(0n);
-    const perUnit = (word: number, values: ArrayLike<number> = []): Int32Array => {
-      const array = new Int32Array(buffer, take(word, units * 4), units).fill(0);
-      array.set(values);
-      return array;
-    };
-    perUnit(L.P_J2, plan.j2Multiplier);
-    perUnit(L.P_J4, plan.j4Multiplier);
-    perUnit(L.P_COUPLING, plan.couplingMultiplier);
-    perUnit(
-      L.P_MEMORY,
+    const field = new Int32Array(buffer, take(L.P_FIELD, units * 4), units).fill(0);
+    const fieldMultiplier = new Int32Array(buffer, take(L.P_FIELD_MULTIPLIER, units * 4), units).fill(0);
+    setInRecords(records, L.U_J2, plan.j2Multiplier);
+    setInRecords(records, L.U_J4, plan.j4Multiplier);
+    setInRecords(records, L.U_COUPLING, plan.couplingMultiplier);
+    setInRecords(
+      records,
+      L.U_MEMORY,
       plan.noiseMemory_q15.map((a) => a << 15),
     );
-    perUnit(L.P_FRESH, plan.noiseMemory_q15.map(freshWeight));
-    const noiseMultiplier = perUnit(L.P_NOISE);
-    const field = perUnit(L.P_FIELD);
-    const fieldMultiplier = perUnit(L.P_FIELD_MULTIPLIER);
+    setInRecords(records, L.U_FRESH, plan.noiseMemory_q15.map(freshWeight));
     const state = new Int32Array(buffer, take(L.P_STATE, lanes * 4), lanes).fill(0);
     const codes = new Int16Array(buffer, take(L.P_CODES, lanes * 2), lanes).fill(0);
     new Int16Array(buffer, take(L.P_CODES_NEXT, lanes * 2), lanes).fill(0);
@@ -294,7 +311,7 @@ export class Kernel {
       velocity,
       field,
       fieldMultiplier,
-      noiseMultiplier,
+      records,
       constant,
     };
     placeInitialState(block, codes, plan.initialState);
@@ -305,7 +322,7 @@ export class Kernel {
     block.field.fill(0);
     if (phase.fieldCode) block.field.set(phase.fieldCode);
     block.fieldMultiplier.set(phase.fieldMultiplier);
-    block.noiseMultiplier.set(phase.noiseMultiplier);
+    setInRecords(block.records, L.U_NOISE, phase.noiseMultiplier);
     for (let unit = 0; unit < plan.units; unit++) {
       block.constant[unit] = constantForce(plan, unit, phase.coupled);
     }

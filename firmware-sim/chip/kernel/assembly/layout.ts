@@ -36,38 +36,66 @@ export const P_FIELD_TO = 52;
 export const P_COLOURED = 56;
 /** Largest group that takes the matrix-vector product; 0 = never, 8 = always. The bits do not depend on it. */
 export const P_VECTOR_REPLICAS = 60;
-// Addresses of arrays, one i32 (the constant: i64) per unit.
-export const P_J2 = 64;
-export const P_J4 = 68;
-export const P_COUPLING = 72;
-export const P_NOISE = 76;
-export const P_CONSTANT = 80;
-export const P_FIELD = 84;
-export const P_FIELD_MULTIPLIER = 88;
-/** Weights of the old and the new value of coloured noise, Q30. */
-export const P_MEMORY = 92;
-export const P_FRESH = 96;
+// Addresses of arrays, one element per unit: its record, the constant part of its force (i64, Q59), its field code and
+// multiplier (i32).
+export const P_UNITS = 64;
+export const P_CONSTANT = 68;
+export const P_FIELD = 72;
+export const P_FIELD_MULTIPLIER = 76;
 /** First and end column pair of each tile of 4 rows, u32 each. */
-export const P_RANGES = 100;
+export const P_RANGES = 80;
 // Addresses of arrays with one element per unit and replica.
-export const P_STATE = 104;
-export const P_CODES = 108;
-export const P_CODES_NEXT = 112;
-export const P_COLOUR = 116;
-export const P_BYTES = 128;
+export const P_STATE = 84;
+export const P_CODES = 88;
+export const P_CODES_NEXT = 92;
+export const P_COLOUR = 96;
+
+// Record of a unit, byte offsets: its force in this step that depends on nothing (i64, Q59), then multipliers (i32).
+export const U_FORCE = 0;
+export const U_J2 = 8;
+export const U_J4 = 12;
+export const U_COUPLING = 16;
+export const U_NOISE = 20;
+/** Weights of the old and the new value of coloured noise, Q30. */
+export const U_MEMORY = 24;
+export const U_FRESH = 28;
+export const U_BYTES = 32;
+
+// Constants, read from memory: V8 builds a v128 literal anew at every use, in three instructions.
+export const C_PHILOX_0 = 100;
+export const C_PHILOX_1 = 104;
+/** Low bits of a partial sum. */
+export const C_LOW_MASK = 108;
+/** Byte address of an entry in the Gaussian table. */
+export const C_INDEX_MASK = 112;
+/** Half a state code. */
+export const C_HALF_CODE = 116;
+/** Largest and smallest state codes, two to a word. */
+export const C_CODE_MAX = 120;
+export const C_CODE_MIN = 124;
+export const C_RAIL = 128;
+export const C_RAIL_NEGATIVE = 132;
+/** 2^31, 64 bits: half of the last bit of a force. */
+export const C_HALF_FORCE = 136;
 
 // Scratch of a worker, behind its parameter block.
-/** Philox words: 4 vectors. */
-export const S_WORDS = 128;
+/** Philox words [word][8 replicas], u32. */
+export const S_WORDS = 144;
+/** Keys of its ten rounds, two words each. */
+export const S_KEYS = 272;
+/** Addresses in the Gaussian table of 8 units x 8 replicas, relative to TABLE. */
+export const S_INDEX = 352;
 /** Noise of 8 units x 8 replicas, i32. */
-export const S_NOISE = 192;
+export const S_NOISE = 608;
 /** Row sums of 4 units x 8 replicas: low bits, then the rest, i32. */
-export const S_LOW = 448;
-export const S_HIGH = 576;
+export const S_LOW = 864;
+export const S_HIGH = 992;
+/** The same, put together and scaled to the coupling multiplier's input. */
+export const S_SUM = 1120;
 // Words of the oscillator cell. Distance from the states to the voltages; 0: overdamped units.
-export const O_VELOCITY = 704;
+export const O_VELOCITY = 1248;
 /** Right shift that brings a voltage to the scale of the state. */
-export const O_FINENESS = 708;
+export const O_FINENESS = 1252;
 /** (1 - e^-u) 2^30. */
-export const O_DECAY = 712;
-export const S_BYTES = 736;
+export const O_DECAY = 1256;
+export const S_BYTES = 1264;

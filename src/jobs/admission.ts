@@ -55,9 +55,13 @@ export function checkBackend(
   );
 }
 
+/** Ready or at work. */
+export const isOnline = ({ state }: Pick<RelaxDevice, 'state'>): boolean =>
+  state === 'ready' || state === 'running';
+
 /** @throws JobError device-offline when the device is neither ready nor at work */
 export function checkOnline(device: Pick<RelaxDevice, 'id' | 'state' | 'reason'>): void {
-  if (device.state === 'ready' || device.state === 'running') return;
+  if (isOnline(device)) return;
   const why = device.reason === null ? '' : `: ${device.reason.message}`;
   throw new JobError('device-offline', `device ${device.id} is ${device.state}${why}`);
 }

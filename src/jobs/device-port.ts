@@ -22,7 +22,7 @@ export interface RelaxDevice {
   readonly reason: DeviceReason | null;
   /** What answered last; null until something has. */
   readonly backend: Backend | null;
-  /** Faults are planted on the way to it; its results say so. */
+  /** Faults are planted on the way to it or in it, or nobody knows; its results say so. A change calls `onChange`. */
   readonly faultsActive: boolean;
   /** Of what answered last; null until something has. */
   readonly capabilities: DeviceCapabilities | null;

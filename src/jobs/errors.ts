@@ -9,6 +9,7 @@ export const JobErrorCode = {
   alreadyFinished: 'already-finished',
   deviceOffline: 'device-offline',
   wrongBackend: 'wrong-backend',
+  faultsActive: 'faults-active',
   validationFailed: 'validation-failed',
   closed: 'runner-closed',
 } as const;
@@ -31,6 +32,9 @@ const REMEDY: Record<JobErrorCode, string> = {
   'device-offline':
     'Wait until the device is back, or submit with "onUnmet": "wait" to queue the job for it.',
   'wrong-backend': 'Name a device with the backend you want, or leave "device.backend" out.',
+  'faults-active':
+    'Clear the faults (thermoloop fault clear --all) or take chaos+ out of the address; or send "force": true, which the ' +
+    'result then says.',
   'validation-failed': 'Change the named fields to allowed values.',
   'runner-closed': 'The service is stopping; send the request again when it is back.',
 };

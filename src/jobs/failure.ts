@@ -26,7 +26,14 @@ const LINK_CODES = new Set([
   'schema-mismatch',
 ]);
 /** Device codes that the chip, or its answer, is responsible for. */
-const DEVICE_CODES = new Set(['device-fault', 'refused', 'out-of-range', 'data-loss', 'busy']);
+const DEVICE_CODES = new Set([
+  'device-fault',
+  'refused',
+  'out-of-range',
+  'data-loss',
+  'busy',
+  'faults-active',
+]);
 
 /** `signal` tells whether the work was stopped on purpose: then that is the cause, whatever error it ended with. */
 export function failureOf(error: unknown, signal: AbortSignal): Failure {

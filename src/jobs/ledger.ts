@@ -79,12 +79,13 @@ export class Ledger {
     calibration: CalibrationRow,
     outcome: CalibrationOutcome,
     blob: CalibrationRow['blob'],
+    faultsActive: boolean,
   ): Promise<CalibrationRow> {
     return this.#store.calibrations.transition(calibration.id, 'running', 'succeeded', {
       deviceUid: outcome.device.uid,
       values: outcome.values,
       stderr: outcome.stderr,
-      provenance: { ...outcome.device },
+      provenance: { ...outcome.device, faultsActive },
       blob,
       finishedAt_ms: this.#clock.wall_ms(),
     });

@@ -6,6 +6,7 @@ import type { Digest, JobPhase, JobRow, SampleSetRow, Store } from '../store/ind
 import { checkBackend, checkSchedule, relaxRequest } from './admission.ts';
 import type { RelaxDevice } from './device-port.ts';
 import { JobError } from './errors.ts';
+import { FaultsSeen } from './faults-seen.ts';
 import type { HeldTime } from './held-time.ts';
 import { heatOfRun_kT, heatReads } from './heat.ts';
 import type { Programs } from './programs.ts';
@@ -45,9 +46,10 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
   checkSchedule(job, program, capabilities);
   signal.throwIfAborted();
   const onProgress = ({ phase, done, total }: DeviceProgress): void => work.onProgress(phase, done, total);
-  const run = await work.deviceTime.during(() =>
-    device.relax(relaxRequest(job, program), { signal, onProgress }),
-  );
+  const seen = new FaultsSeen(device);
+  const run = await work.deviceTime
+    .during(() => device.relax(relaxRequest(job, program), { signal, onProgress }))
+    .finally(() => seen.end());
   signal.throwIfAborted();
   work.onProgress('finishing', job.samples.count, job.samples.count);
   const real: Model = dequantise(program);
@@ -74,7 +76,7 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
       device: device.id,
       deviceUid: run.device.uid,
       backend: run.device.backend,
-      faultsActive: device.faultsActive,
+      faultsActive: seen.any,
       bootId: run.device.bootId,
       firmware: run.device.firmware,
       schemaHash: run.device.schemaHash,

@@ -89,7 +89,7 @@ export interface JobResult {
     device: string;
     deviceUid: string;
     backend: string;
-    /** Faults were planted into the line; absent in results of before. */
+    /** Faults were planted in the line or the device during the run; absent in results of before. */
     faultsActive?: boolean;
     bootId: string;
     firmware: string;

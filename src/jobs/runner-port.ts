@@ -42,6 +42,8 @@ export interface CalibrationRequest {
   device: string;
   options?: JsonObject;
   onUnmet?: 'reject' | 'wait';
+  /** Also while faults are planted; its provenance says so. */
+  force?: boolean;
 }
 
 export interface CancelAnswer {

@@ -6,10 +6,18 @@ import {
   type JobRow,
   type JsonObject,
 } from '../store/index.ts';
-import { checkCalibration, checkDevice, checkOnline, checkSchedule, normalise } from './admission.ts';
+import {
+  checkCalibration,
+  checkDevice,
+  checkOnline,
+  checkSchedule,
+  isOnline,
+  normalise,
+} from './admission.ts';
 import type { RelaxDevice } from './device-port.ts';
 import { JobError } from './errors.ts';
 import { Stopped, failureOf } from './failure.ts';
+import { FaultsSeen, checkFaults } from './faults-seen.ts';
 import { EventHub } from './hub.ts';
 import { Lane, type Running, type Work } from './lane.ts';
 import { HeldTime } from './held-time.ts';
@@ -124,7 +132,9 @@ class Runner<D extends RelaxDevice> implements JobRunner {
       throw new JobError('unknown-calibration-kind', `there is no calibration ${request.kind}`, {
         errors: [{ pointer: '/kind', detail: 'is not known', allowed: this.calibrationKinds }],
       });
+    const forced = request.force === true;
     if (request.onUnmet !== 'wait') checkOnline(device);
+    if (isOnline(device)) checkFaults({ any: device.faultsActive }, device.id, forced);
     const procedure = this.#options.procedures?.[request.kind];
     if (procedure !== undefined) checkCalibration(procedure, device, request.options ?? {});
     const row = await this.#options.store.transaction(async (tx) => {
@@ -132,6 +142,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
         kind: request.kind,
         device: device.id,
         options: request.options ?? {},
+        forced,
         priority: JobPriority.normal,
         keyId: options.keyId,
         id: options.id,
@@ -259,9 +270,11 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     const calibration = await this.#ledger.claimCalibration(queued);
     this.#calibrationChanged(calibration);
     const { signal } = running.abort;
+    const seen = new FaultsSeen(device);
     let ended: CalibrationRow;
     try {
       signal.throwIfAborted();
+      checkFaults(seen, device.id, calibration.forced);
       const procedure = this.#options.procedures?.[calibration.kind];
       if (procedure === undefined)
         throw new JobError('unknown-calibration-kind', `there is no calibration ${calibration.kind}`);
@@ -271,14 +284,17 @@ class Runner<D extends RelaxDevice> implements JobRunner {
         procedure.run(device, calibration.options, { signal, onProgress }),
       );
       signal.throwIfAborted();
+      checkFaults(seen, device.id, calibration.forced);
       const blob = outcome.blob === undefined ? null : await this.#options.store.blobs.put(outcome.blob);
-      ended = await this.#ledger.succeedCalibration(calibration, outcome, blob);
+      ended = await this.#ledger.succeedCalibration(calibration, outcome, blob, seen.any);
       this.#counters.calibrations.succeeded++;
     } catch (error) {
       const failure = failureOf(error, signal);
       this.#log('warn', 'a calibration failed', { calibration: calibration.id, ...failure, error });
       ended = await this.#ledger.endCalibration(calibration, failure);
       this.#counters.calibrations.failed++;
+    } finally {
+      seen.end();
     }
     running.tracker.clear();
     this.#calibrationChanged(ended);

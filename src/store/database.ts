@@ -68,6 +68,8 @@ export interface CalibrationTable {
   failure: string | null;
   priority: number;
   options: string;
+  /** 0 or 1. */
+  forced: number;
   outcome_values: string | null;
   stderr: string | null;
   provenance: string | null;

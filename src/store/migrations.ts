@@ -4,10 +4,11 @@ import type { Kysely } from 'kysely';
 import type { Tables } from './database.ts';
 import { StoreError } from './errors.ts';
 import { firstSchema } from './migrations/0001-first-schema.ts';
+import { forcedCalibrations } from './migrations/0002-forced-calibrations.ts';
 import type { Migration } from './migrations/migration.ts';
 
 /** In order; the version of a step is its place, counted from 1. */
-export const MIGRATIONS: readonly Migration[] = [firstSchema];
+export const MIGRATIONS: readonly Migration[] = [firstSchema, forcedCalibrations];
 
 /**
  * Applies what is missing and returns the versions before and after.

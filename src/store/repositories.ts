@@ -87,7 +87,7 @@ export interface CalibrationFilter extends Page {
 }
 
 export type NewCalibration = Pick<CalibrationRow, 'kind' | 'device' | 'options'> &
-  Partial<Pick<CalibrationRow, 'id' | 'priority' | 'keyId'>>;
+  Partial<Pick<CalibrationRow, 'id' | 'priority' | 'keyId' | 'forced'>>;
 
 export type CalibrationChange = Partial<
   Pick<
@@ -110,7 +110,10 @@ export interface CalibrationRepository {
   get(id: string): Promise<CalibrationRow>;
   list(filter?: CalibrationFilter): Promise<CalibrationRow[]>;
   nextQueued(device: string): Promise<CalibrationRow | null>;
-  /** The latest that succeeded on this chip (by uid), which is the active one in this version. */
+  /**
+   * The latest that succeeded on this chip (by uid), which is the active one in this version. None that was measured
+   * while faults were planted.
+   */
   latestSucceeded(kind: string, deviceUid: string): Promise<CalibrationRow | null>;
   transition(
     id: string,

@@ -132,6 +132,8 @@ export interface CalibrationRow {
   failure: FailureDetail | null;
   priority: number;
   options: JsonObject;
+  /** Asked for although faults are planted. */
+  forced: boolean;
   values: JsonObject | null;
   stderr: JsonObject | null;
   /** Backend, firmware, schema hash, boot id of the chip that was measured. */

@@ -44,6 +44,7 @@ export const jobProblems: Record<JobErrorCode, ProblemCode> = {
   'already-finished': 'already-finished',
   'device-offline': 'device-offline',
   'wrong-backend': 'wrong-backend',
+  'faults-active': 'faults-active',
   'validation-failed': 'validation-failed',
   'runner-closed': 'service-stopping',
 };

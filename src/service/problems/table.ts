@@ -277,6 +277,13 @@ export const problemTable = {
     'A job or THERMOLOOP_EXPECT_BACKEND demands chip or twin and the handshake says otherwise.',
     'Name another device, or drop the demand if that kind is what you want.',
   ),
+  'faults-active': entry(
+    409,
+    'Faults are planted in the device or its line',
+    'final',
+    'A calibration was asked for while injected faults are active: it would measure them.',
+    'Clear the faults, or send "force": true; the result then says faultsActive.',
+  ),
   'device-busy': entry(
     409,
     'The device is busy',

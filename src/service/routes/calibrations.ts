@@ -42,7 +42,7 @@ export function calibrationRoutes(context: RouteContext): FastifyPluginAsyncZod 
           response: {
             202: calibration,
             404: problemContent('unknown-device'),
-            409: problemContent('idempotency-in-progress'),
+            409: problemContent('faults-active, idempotency-in-progress'),
             503: problemContent('device-offline, service-stopping'),
             507: problemContent('storage-full'),
             ...guardProblems,
@@ -51,7 +51,7 @@ export function calibrationRoutes(context: RouteContext): FastifyPluginAsyncZod 
       },
       async (request, reply) => {
         const identity = caller(request);
-        const { device, kind, options, onUnmet } = request.body;
+        const { device, kind, options, onUnmet, force } = request.body;
         mayUseDevice(context, identity, device);
         nameDevice(reply, device, devices.get(device)?.backend ?? null);
         return answerOnce(context, request, reply, { body: JSON.stringify(request.body) }, async (keep) => {
@@ -61,7 +61,7 @@ export function calibrationRoutes(context: RouteContext): FastifyPluginAsyncZod 
             body: calibrationView(row) as unknown as Answer['body'],
           });
           const submitted = await runner.submitCalibration(
-            { kind, device, options: options as JsonObject | undefined, onUnmet },
+            { kind, device, options: options as JsonObject | undefined, onUnmet, force },
             {
               keyId: identity.keyId,
               alongside: async (tx, row) => {

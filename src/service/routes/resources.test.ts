@@ -86,6 +86,31 @@ describe('calibrations', () => {
     expect((await get(`/v1/calibrations/${id}`, { prefer: 'wait=30' })).statusCode).toBe(200);
   });
 
+  it('refuses one over planted faults unless forced, and does not make that the active one', async () => {
+    const active = (await get('/v1/devices/chip-0')).json<{ activeCalibration: string }>().activeCalibration;
+    service.device.faultsActive = true;
+    try {
+      const refused = await calibrate({ device: 'chip-0', kind: 'noise-temperature' });
+      expect([refused.statusCode, code(refused)]).toEqual([409, 'faults-active']);
+      const sent = await calibrate({ device: 'chip-0', kind: 'noise-temperature', force: true });
+      expect(sent.statusCode).toBe(202);
+      let seen = sent.json<{ id: string; state: string }>();
+      while (!['succeeded', 'failed'].includes(seen.state))
+        seen = (await get(`/v1/calibrations/${seen.id}`, { prefer: 'wait=5' })).json();
+      expect(seen).toMatchObject({
+        state: 'succeeded',
+        forced: true,
+        provenance: { faultsActive: true },
+      });
+      expect((await get('/v1/devices/chip-0')).json()).toMatchObject({
+        activeCalibration: active,
+        faultsActive: true,
+      });
+    } finally {
+      service.device.faultsActive = false;
+    }
+  });
+
   it.each([
     [{ device: 'chip-7', kind: 'noise-temperature' }, 404, 'unknown-device'],
     [{ device: 'chip-0', kind: 'mood' }, 422, 'unknown-calibration-kind'],

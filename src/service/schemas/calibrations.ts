@@ -10,6 +10,10 @@ export const calibrationRequest = z
     kind: z.string().min(1).max(100).meta({ description: 'One of calibrationKinds in GET /v1/about' }),
     options: jsonObject.optional().meta({ description: 'Of the kind; noise-temperature: docs/api.md' }),
     onUnmet: z.enum(['reject', 'wait']).optional(),
+    force: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Also while faults are planted; provenance.faultsActive then says so' }),
   })
   .meta({ id: 'CalibrationRequest' });
 
@@ -24,6 +28,7 @@ export const calibration = z
     cause: z.enum(Object.values(JobCause)).nullable(),
     failure,
     options: jsonObject,
+    forced: z.boolean().meta({ description: 'Asked for although faults are planted' }),
     progress,
     values: jsonObject.nullable(),
     stderr: jsonObject.nullable().meta({ description: 'Standard errors, with the names of values' }),
@@ -58,6 +63,7 @@ export function calibrationView(row: CalibrationView): z.infer<typeof calibratio
     cause: row.cause,
     failure: row.failure,
     options: row.options,
+    forced: row.forced,
     progress: row.progress,
     values: row.values,
     stderr: row.stderr,

@@ -18,7 +18,10 @@ export const device = z
       .meta({ description: 'As the device said in its handshake; null before the first one' }),
     faultsActive: z
       .boolean()
-      .meta({ description: 'Faults are planted into the line to it (a chaos+ address)' }),
+      .meta({
+        description:
+          'Faults are planted in the line to it (a chaos+ address) or in the twin, or the twin does not say',
+      }),
     identity: z
       .object({
         uid: z.string(),

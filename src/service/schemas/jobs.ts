@@ -101,7 +101,10 @@ const result = z
       device: z.string(),
       deviceUid: z.string(),
       backend: z.string(),
-      faultsActive: z.boolean().optional().meta({ description: 'Faults were planted into the line' }),
+      faultsActive: z
+        .boolean()
+        .optional()
+        .meta({ description: 'Faults were planted in the line or the twin during the run' }),
       bootId: z.string(),
       firmware: z.string(),
       schemaHash: z.string(),

@@ -36,6 +36,7 @@ export function calibrationRepository(context: Context): CalibrationRepository {
         failure: null,
         priority: calibration.priority ?? 0,
         options: JSON.stringify(calibration.options),
+        forced: calibration.forced === true ? 1 : 0,
         outcome_values: null,
         stderr: null,
         provenance: null,
@@ -74,6 +75,10 @@ export function calibrationRepository(context: Context): CalibrationRepository {
         .where('device_uid', '=', deviceUid)
         .where('kind', '=', kind)
         .where('state', '=', 'succeeded')
+        // What was measured over planted faults is no knowledge of the chip. The text is that of JSON.stringify.
+        .where((e) =>
+          e.or([e('provenance', 'is', null), e('provenance', 'not like', '%"faultsActive":true%')]),
+        )
         .orderBy('finished_at_ms', 'desc')
         .orderBy('id', 'desc')
         .limit(1)
@@ -123,6 +128,7 @@ function toRow(row: CalibrationTable): CalibrationRow {
     failure: fromNullableJson(row.failure),
     priority: row.priority,
     options: fromJson(row.options),
+    forced: row.forced === 1,
     values: fromNullableJson(row.outcome_values),
     stderr: fromNullableJson(row.stderr),
     provenance: fromNullableJson(row.provenance),

@@ -17,6 +17,7 @@ import { LinkError } from '../session/link-error.ts';
 import { refusal } from '../session/refusal.ts';
 import { MAX_RTO_MS } from '../session/rtt-estimator.ts';
 import type { Session } from '../session/session.ts';
+import { announcedTransfer } from './announced.ts';
 import { Bell } from './bell.ts';
 import type { ByteRange } from './range-set.ts';
 import type { LoadOptions } from './types.ts';
@@ -148,7 +149,7 @@ class ImageUpload {
       baseProgramId: baseId,
     };
     const accepted = await this.#session.request('BeginLoad', { type: 'beginLoad', value }, 'loadAccepted');
-    this.#transfer = accepted.transfer;
+    if (!isLoaded(accepted.state)) this.#transfer = announcedTransfer(accepted.transfer);
     this.#plan ??= new UploadPlan({
       total_bytes: data.length,
       chunk_bytes: this.#chunk_bytes,

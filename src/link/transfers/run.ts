@@ -18,6 +18,7 @@ import { LinkError } from '../session/link-error.ts';
 import { describeStatus } from '../session/refusal.ts';
 import { Priority } from '../session/send-queue.ts';
 import type { Session } from '../session/session.ts';
+import { announcedBytes } from './announced.ts';
 import { Bell } from './bell.ts';
 import { SampleStream } from './sample-stream.ts';
 import type { PhaseRequest, RunOptions, RunRequest, RunResult } from './types.ts';
@@ -149,13 +150,9 @@ class ScheduledRun {
   }
 
   #accept(accepted: RunAccepted): void {
-    const total = Number(accepted.totalBytes);
-    if (total !== accepted.recordBytes * this.#request.samples) {
-      const { recordBytes } = accepted;
-      const message = `the device announces ${total} bytes for ${this.#request.samples} records of ${recordBytes}`;
-      throw new LinkError('protocol-error', message);
-    }
-    const window = Math.min(this.#session.hello.limits.sampleRingBytes || RX_WINDOW_BYTES, RX_WINDOW_BYTES);
+    const { limits } = this.#session.hello;
+    const total = announcedBytes(accepted, this.#request, limits);
+    const window = Math.min(limits.sampleRingBytes || RX_WINDOW_BYTES, RX_WINDOW_BYTES);
     const sizes = { total_bytes: total, window_bytes: window, initialWindow_bytes: window };
     this.#bytes = new Uint8Array(total);
     this.#accepted = accepted;

@@ -1,0 +1,42 @@
+// What a device announces before bytes flow, held against what was asked of it: a size that cannot be true must not decide
+// how much memory the host takes, nor a number that no frame can carry stop a load halfway.
+import type { Limits, RunAccepted } from '../messages/index.ts';
+import { LinkError } from '../session/link-error.ts';
+import type { RunRequest } from './types.ts';
+
+const CODE_PAIR_BYTES = 3;
+const U16_MAX = 0xffff;
+
+/** Bytes of the whole run. Throws LinkError `protocol-error` when the announced sizes do not follow from the request. */
+export function announcedBytes(accepted: RunAccepted, request: RunRequest, limits: Limits): number {
+  const total = Number(accepted.totalBytes);
+  const { recordBytes } = accepted;
+  if (total !== recordBytes * request.samples) {
+    const message = `the device announces ${total} bytes for ${request.samples} records of ${recordBytes}`;
+    throw new LinkError('protocol-error', message);
+  }
+  const most = mostReads(request) * CODE_PAIR_BYTES * Math.ceil(limits.units / 2);
+  if (recordBytes > most) {
+    const message = `the device announces records of ${recordBytes} bytes, where the schedule allows ${most}`;
+    throw new LinkError('protocol-error', message);
+  }
+  return total;
+}
+
+/** Reads of one sample; a read that two lists name is counted twice. */
+function mostReads(request: RunRequest): number {
+  let reads = 0;
+  for (const { duration_ns, readEvery_ns = 0, readAt_ns = [] } of request.phases) {
+    reads += readAt_ns.length + (readEvery_ns > 0 ? Math.floor(duration_ns / readEvery_ns) : 0);
+  }
+  return reads;
+}
+
+/** The number that CHUNK frames carry. Throws LinkError `protocol-error` when it does not fit them. */
+export function announcedTransfer(transfer: number): number {
+  if (transfer > 0 && transfer <= U16_MAX) return transfer;
+  throw new LinkError(
+    'protocol-error',
+    `the device names the transfer ${transfer}, which no frame can carry`,
+  );
+}

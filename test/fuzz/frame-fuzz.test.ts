@@ -84,6 +84,12 @@ describe('npm run fuzz', () => {
     expect(one.stdout).toMatch(/^family {5}wire-flips\nintact {5}[0-9a-f]+00\ndamaged {4}[0-9a-f]+\n/);
   });
 
+  it('plays random messages against both ends', () => {
+    const run = fuzz('messages', '--episodes', '3', '--seed', '4');
+    expect(run.stdout).toBe('seed 4: 3 episodes against each end, 0 failed\n');
+    expect(run.status).toBe(0);
+  });
+
   it('explains itself with examples, and exits 2 on wrong use', () => {
     expect(fuzz('link', '--help').stdout).toContain('--frames 1e9 --seed 7');
     for (const words of [['link', '--frames', '1.5'], ['link', '--only', '7'], ['no-such']]) {

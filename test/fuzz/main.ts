@@ -1,10 +1,13 @@
-// npm run fuzz -- link: seeded damage against the frame decoder, for a minute or for a night. Exits 0 when the promise of
-// docs/protocol.md holds, 1 when it does not, 2 on wrong use.
+// npm run fuzz -- link: seeded damage against the frame decoder, for a minute or for a night; npm run fuzz -- messages:
+// random messages against both ends. Exits 0 when the promise of docs/protocol.md holds, 1 when it does not, 2 on wrong use.
 import { Command, InvalidArgumentError } from 'commander';
 import { Presets, SingleBar } from 'cli-progress';
 import { availableParallelism } from 'node:os';
+import { Draw } from './draw.ts';
 import { FrameFuzz } from './frame-fuzz.ts';
+import { hostEpisode } from './host-dispatch.ts';
 import { fuzzFrames } from './pool.ts';
+import { twinEpisode } from './twin-dispatch.ts';
 import { describeCase, judge, report } from './verdict.ts';
 
 const EXAMPLES = `
@@ -85,6 +88,47 @@ async function fuzzLink(flags: Flags): Promise<void> {
   process.exitCode = verdict.holds ? 0 : 1;
 }
 
+const MESSAGES_EXAMPLES = `
+Examples:
+  npm run fuzz -- messages                      1,000 episodes against each end, seed 0
+  npm run fuzz -- messages --episodes 1e5 --seed 7
+  npm run fuzz -- messages --only 7/123         one episode again
+`;
+
+interface MessagesFlags {
+  episodes: number;
+  seed: number;
+  only?: { seed: number; index: number };
+}
+
+async function fuzzMessages(flags: MessagesFlags): Promise<void> {
+  const seed = flags.only?.seed ?? flags.seed;
+  const first = flags.only?.index ?? 0;
+  const episodes = flags.only === undefined ? flags.episodes : 1;
+  const bar = new SingleBar(
+    { format: '{bar} {value} of {total} episodes', stream: process.stderr },
+    Presets.shades_classic,
+  );
+  const failures: string[] = [];
+  bar.start(episodes, 0);
+  for (let k = first; k < first + episodes; k += 1) {
+    for (const [end, episode] of [
+      ['twin', twinEpisode],
+      ['host', hostEpisode],
+    ] as const) {
+      await episode(new Draw(seed, k)).catch((error: unknown) => {
+        const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+        failures.push(`${end}: ${detail}\n  again: npm run fuzz -- messages --only ${seed}/${k}`);
+      });
+    }
+    bar.update(k - first + 1);
+  }
+  bar.stop();
+  for (const failure of failures) console.log(failure);
+  console.log(`seed ${seed}: ${episodes} episodes against each end, ${failures.length} failed`);
+  process.exitCode = failures.length === 0 ? 0 : 1;
+}
+
 const program = new Command('fuzz').exitOverride((stop) => process.exit(stop.exitCode === 0 ? 0 : 2));
 program
   .command('link')
@@ -98,4 +142,12 @@ program
   .option('--json', 'one JSON document instead of a table')
   .addHelpText('after', EXAMPLES)
   .action(fuzzLink);
+program
+  .command('messages')
+  .description('Random and damaged messages against twin and host: none may throw, hang or stop answering.')
+  .option('--episodes <n>', 'boots of the twin and connections of the host', whole(1), 1000)
+  .option('--seed <n>', 'which ones', whole(0), 0)
+  .option('--only <seed/index>', 'one episode', caseOf)
+  .addHelpText('after', MESSAGES_EXAMPLES)
+  .action(fuzzMessages);
 await program.parseAsync();

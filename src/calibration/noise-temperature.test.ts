@@ -43,7 +43,14 @@ function bench(ratio: number, capabilities: DeviceCapabilities | null): Bench {
         step_s: request.step_s ?? 0,
         seed: request.seed?.toString() ?? null,
         noiseTemperature_ratio: 1,
-        timing: { upload_s: 0, relax_s: 1, total_s: 1, sentBytes: 0, skippedUpload: false },
+        timing: {
+          upload_s: 0,
+          relax_s: 1,
+          total_s: 1,
+          sentBytes: 0,
+          skippedUpload: false,
+          patchedUpload: false,
+        },
         device: {
           uid: 'u',
           backend: 'twin',

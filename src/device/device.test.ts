@@ -200,6 +200,17 @@ describe('an operation', () => {
     expect(device.counters()).toMatchObject({ operations: 2, uploads: 1, uploadsSkipped: 1, samples: 8 });
   });
 
+  it('tells of a program that a patch brought', async () => {
+    const link = new FakeLink();
+    link.patches = true;
+    const { device } = await readyBench([link]);
+    expect((await device.relax(request())).timing).toMatchObject({
+      skippedUpload: false,
+      patchedUpload: true,
+    });
+    expect(device.counters()).toMatchObject({ uploads: 1, uploadsPatched: 1 });
+  });
+
   it('never couples in a hold', async () => {
     const link = new FakeLink();
     link.recordBytes = 9;
@@ -247,6 +258,7 @@ describe('an operation', () => {
     expect(device).toMatchObject({ state: 'offline', reason: { code: 'link-lost' } });
     expect(device.counters()).toMatchObject({
       losses: { 'link-lost': 1 },
+      linkTotals: { rxFrames: 0 },
       operationsFailed: { 'link-lost': 1 },
       link: null,
     });

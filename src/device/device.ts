@@ -6,6 +6,7 @@ import { hasPlantedFaults } from '../transports/index.ts';
 import { capabilitiesOf, identityOf } from './capabilities.ts';
 import { failureOf } from './connect-failure.ts';
 import { notStarted, transition, type ConnectionInput, type ConnectionState } from './connection.ts';
+import { DeviceCounting } from './counters.ts';
 import { DeviceError, notReady, toDeviceError, type DeviceReason } from './errors.ts';
 import { runOperation } from './operation.ts';
 import { planHold, planRelax, type RunPlan } from './schedule.ts';
@@ -62,19 +63,7 @@ export class Device {
   #logged = '';
   #lastIdentity: DeviceIdentity | null = null;
   #lastCapabilities: DeviceCapabilities | null = null;
-  #counters: DeviceCounters = {
-    connects: 0,
-    connectFailures: {},
-    losses: {},
-    operations: 0,
-    operationsFailed: {},
-    uploads: 0,
-    uploadsSkipped: 0,
-    uploadedBytes: 0,
-    samples: 0,
-    sampleBytes: 0,
-    link: null,
-  };
+  readonly #counting = new DeviceCounting();
 
   readonly #connectLink: typeof connect;
 
@@ -139,9 +128,9 @@ export class Device {
     return () => this.#listeners.delete(callback);
   }
 
-  /** A copy of the counters, with those of the link's present session. */
+  /** A copy of the counters, with those of the link's present session and of all its sessions. */
   counters(): DeviceCounters {
-    return { ...structuredClone(this.#counters), link: this.#session?.link.counters() ?? null };
+    return this.#counting.read(this.#session?.link.counters() ?? null);
   }
 
   /** Resolves when an operation could start or runs; rejects when refused or closed, or after the time. */
@@ -193,16 +182,16 @@ export class Device {
     options: OperationOptions,
     plan: (capabilities: DeviceCapabilities) => RunPlan,
   ): Promise<RelaxResult> {
-    const counters = this.#counters;
-    counters.operations++;
+    const { totals } = this.#counting;
+    totals.operations++;
     try {
       const session = this.#admit(options.signal);
       const result = await this.#run(session, request, options, plan(session.capabilities));
-      this.#countResult(result);
+      this.#counting.result(result);
       return result;
     } catch (error) {
       const failure = options.signal?.aborted ? this.#cancelled(error) : toDeviceError(error, this.id);
-      counters.operationsFailed[failure.code] = (counters.operationsFailed[failure.code] ?? 0) + 1;
+      this.#counting.note(totals.operationsFailed, failure.code);
       throw failure;
     }
   }
@@ -242,15 +231,6 @@ export class Device {
         this.#step({ type: 'operation-ended' });
       }
     }
-  }
-
-  #countResult(result: RelaxResult): void {
-    const counters = this.#counters;
-    counters.uploads += result.timing.skippedUpload ? 0 : 1;
-    counters.uploadsSkipped += result.timing.skippedUpload ? 1 : 0;
-    counters.uploadedBytes += result.timing.sentBytes;
-    counters.samples += result.samples;
-    counters.sampleBytes += result.codes.byteLength;
   }
 
   // A loss that comes while the caller is cancelling is still a loss: the chip may go on until its watchdog acts.
@@ -334,7 +314,7 @@ export class Device {
       void session.link.close();
       return;
     }
-    this.#counters.connects++;
+    this.#counting.totals.connects++;
     this.#session = session;
     this.#lastCapabilities = session.capabilities;
     this.#step({ type: 'connected' });
@@ -344,8 +324,7 @@ export class Device {
   #connectFailed(error: unknown, attempt: AbortController): void {
     if (this.#attempt !== attempt || attempt.signal.aborted) return;
     const failure = failureOf(error);
-    const counts = this.#counters.connectFailures;
-    counts[failure.code] = (counts[failure.code] ?? 0) + 1;
+    this.#counting.note(this.#counting.totals.connectFailures, failure.code);
     this.#step({ type: 'failed', failure, jitter: this.#jitter() });
   }
 
@@ -353,8 +332,8 @@ export class Device {
     if (this.#session !== session) return;
     this.#session = null;
     const failure = failureOf(why);
-    const counts = this.#counters.losses;
-    counts[failure.code] = (counts[failure.code] ?? 0) + 1;
+    this.#counting.note(this.#counting.totals.losses, failure.code);
+    this.#counting.sessionEnded(session.link.counters());
     const operation = this.#operation;
     this.#operation = null;
     this.#step({ type: 'lost', failure, jitter: this.#jitter() });

@@ -41,6 +41,7 @@ export async function runOperation(operation: Operation): Promise<RelaxResult> {
       total_s: (end_ms - start_ms) / 1e3,
       sentBytes: upload.sentBytes,
       skippedUpload: upload.skipped,
+      patchedUpload: upload.patched,
     },
     device: {
       uid: identity.uid,

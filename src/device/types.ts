@@ -116,6 +116,18 @@ export interface ReadInfo {
   label: 'switch-on' | 'read';
 }
 
+export interface OperationTiming {
+  upload_s: number;
+  relax_s: number;
+  total_s: number;
+  /** Bytes of image and patch on the wire, repeats included. */
+  sentBytes: number;
+  /** The device had the program. */
+  skippedUpload: boolean;
+  /** A patch brought it. */
+  patchedUpload: boolean;
+}
+
 export interface RelaxResult {
   /** Readout codes, [samples][reads][units]; times stateScale they are x. */
   codes: Int16Array;
@@ -133,7 +145,7 @@ export interface RelaxResult {
   seed: string | null;
   /** What the code that was set comes to, over the program's own kT. */
   noiseTemperature_ratio: number;
-  timing: { upload_s: number; relax_s: number; total_s: number; sentBytes: number; skippedUpload: boolean };
+  timing: OperationTiming;
   device: {
     uid: string;
     backend: DeviceBackend;
@@ -156,9 +168,13 @@ export interface DeviceCounters {
   operationsFailed: Partial<Record<DeviceErrorCode, number>>;
   uploads: number;
   uploadsSkipped: number;
+  /** Of the uploads, those that a patch brought. */
+  uploadsPatched: number;
   uploadedBytes: number;
   samples: number;
   sampleBytes: number;
   /** Of the present session; null without one. */
   link: LinkCounters | null;
+  /** Of all sessions together, the present one included; null before the first. */
+  linkTotals: LinkCounters | null;
 }

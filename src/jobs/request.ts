@@ -84,7 +84,15 @@ export interface JobResult {
   heat: JobHeat | null;
   /** Why there is no heat. */
   heatReason: string | null;
-  timing: { upload_s: number; relax_s: number; total_s: number; sentBytes: number; skippedUpload: boolean };
+  timing: {
+    upload_s: number;
+    relax_s: number;
+    total_s: number;
+    sentBytes: number;
+    skippedUpload: boolean;
+    /** A patch brought the program; absent in results of before. */
+    patchedUpload?: boolean;
+  };
   provenance: {
     device: string;
     deviceUid: string;

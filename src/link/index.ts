@@ -5,6 +5,7 @@ export type { ConnectOptions, Link, LinkIdentity } from './link.ts';
 export { LinkError, linkErrorCodes } from './session/link-error.ts';
 export type { LinkErrorCode, LinkErrorOptions, LinkOutcome } from './session/link-error.ts';
 export { ImageCache } from './transfers/image-cache.ts';
+export { sumLinkCounters } from './session/counters.ts';
 export type { LinkCounters } from './session/counters.ts';
 export type {
   LoadOptions,

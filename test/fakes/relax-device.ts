@@ -106,7 +106,14 @@ function resultOf(request: RelaxRequest): RelaxResult {
     step_s: request.step_s ?? 1e-9,
     seed: request.seed?.toString() ?? null,
     noiseTemperature_ratio: request.noiseTemperature_ratio,
-    timing: { upload_s: 0.1, relax_s: 0.2, total_s: 0.3, sentBytes: 100, skippedUpload: false },
+    timing: {
+      upload_s: 0.1,
+      relax_s: 0.2,
+      total_s: 0.3,
+      sentBytes: 100,
+      skippedUpload: false,
+      patchedUpload: false,
+    },
     device: {
       uid: 'cafe',
       backend: 'twin',

@@ -57,6 +57,8 @@ export class FakeLink implements Link {
   deviceState = 1;
   /** Keeps runs waiting until they are released, lost or cancelled. */
   holdRuns = false;
+  /** Loads say that a patch brought the image. */
+  patches = false;
   /** The next run or load rejects with this. */
   nextError: LinkError | null = null;
   #held: (() => void)[] = [];
@@ -91,7 +93,7 @@ export class FakeLink implements Link {
     const skipped = this.#staged.has(programId);
     this.#staged.add(programId);
     if (!skipped) options.onProgress?.(image.length, image.length);
-    return { programId, sentBytes: skipped ? 0 : image.length, skipped, patched: false, duration_ms: 1 };
+    return { programId, sentBytes: skipped ? 0 : image.length, skipped, patched: this.patches && !skipped, duration_ms: 1 };
   }
   async activate(): Promise<void> {
     this.calls.push('activate');

@@ -91,3 +91,35 @@ export function newLinkCounters(): LinkCounters {
 export function countReason(counter: Record<string, number>, reason: string): void {
   counter[reason] = (counter[reason] ?? 0) + 1;
 }
+
+/** Two sessions of one device together: counts are added; round trip, queue and the device's own counts are the later one's. */
+export function sumLinkCounters(earlier: LinkCounters | null, later: LinkCounters): LinkCounters {
+  if (earlier === null) return later;
+  const sum = { ...later };
+  for (const key of COUNTS) sum[key] = earlier[key] + later[key];
+  return {
+    ...sum,
+    rxCorrupt: sumReasons(earlier.rxCorrupt, later.rxCorrupt),
+    rxRejected: sumReasons(earlier.rxRejected, later.rxRejected),
+  };
+}
+
+/** States, which are not added up. */
+type StateName = 'rxCorrupt' | 'rxRejected' | 'srtt_ms' | 'rttvar_ms' | 'rto_ms' | 'queuedBytes' | 'device';
+type CountName = Exclude<keyof LinkCounters, StateName>;
+const STATES: readonly string[] = [
+  'rxCorrupt',
+  'rxRejected',
+  'srtt_ms',
+  'rttvar_ms',
+  'rto_ms',
+  'queuedBytes',
+  'device',
+] satisfies StateName[];
+const COUNTS = Object.keys(newLinkCounters()).filter((key) => !STATES.includes(key)) as CountName[];
+
+function sumReasons(a: Record<string, number>, b: Record<string, number>): Record<string, number> {
+  const sum = { ...a };
+  for (const [reason, count] of Object.entries(b)) sum[reason] = (sum[reason] ?? 0) + count;
+  return sum;
+}

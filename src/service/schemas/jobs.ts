@@ -96,6 +96,10 @@ const result = z
       total_s: z.number(),
       sentBytes: z.number(),
       skippedUpload: z.boolean(),
+      patchedUpload: z
+        .boolean()
+        .optional()
+        .meta({ description: 'Only what differs from the program before was sent; absent in older results' }),
     }),
     provenance: z.object({
       device: z.string(),

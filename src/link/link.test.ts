@@ -1,57 +1,12 @@
 // The host's link against a scripted device over a memory port, on virtual time: the thin path, then what goes wrong.
-import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { lossyPort, type Damage } from '../../test/support/lossy-port.ts';
-import { ScriptedDevice, type Script } from '../../test/support/scripted-device.ts';
+import { bench, failure, image, loadOptions, request, sha256 } from '../../test/support/link-bench.ts';
+import type { Damage } from '../../test/support/lossy-port.ts';
+import type { Script } from '../../test/support/scripted-device.ts';
 import { seededRandom32 } from '../../test/support/seeded-random.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
 import { createMemoryPair } from '../transports/memory/memory-port.ts';
-import { connect, type ConnectOptions, type Link, LinkError, type RunRequest } from './index.ts';
-
-interface Bench {
-  clock: VirtualClock;
-  device: ScriptedDevice;
-  open: () => Promise<Link>;
-}
-
-let clients = 0;
-
-function bench(script: Partial<Script> = {}, options: Partial<ConnectOptions> = {}, damage?: Damage): Bench {
-  const clock = new VirtualClock();
-  const [near, far] = createMemoryPair({ clock, delay_ms: 1, maxPieceBytes: 700, seed: 1 });
-  const device = new ScriptedDevice({ clock, port: far, ...script });
-  clients += 1;
-  const clientId = clients;
-  const open = async (): Promise<Link> => {
-    await device.start();
-    const port = damage === undefined ? near : lossyPort(near, damage);
-    const random32 = seededRandom32(clientId);
-    return clock.settle(connect({ port, clock, random32, clientId, hostVersion: 'test', ...options }));
-  };
-  return { clock, device, open };
-}
-
-async function failure(promise: Promise<unknown>): Promise<LinkError> {
-  const error = await promise.then(
-    () => null,
-    (e: unknown) => e,
-  );
-  expect(error).toBeInstanceOf(LinkError);
-  return error as LinkError;
-}
-
-const image = (bytes: number): Uint8Array => {
-  const random = seededRandom32(bytes);
-  return Uint8Array.from({ length: bytes }, () => random());
-};
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-const request = (samples: number): RunRequest => ({
-  programId: '00'.repeat(32),
-  samples,
-  initial: 'zero',
-  phases: [{ duration_ns: 2500, coupled: true, readAt_ns: [0, 2500] }],
-});
-const loadOptions = { kind: 'program', units: 8 } as const;
+import { connect } from './index.ts';
 
 describe('connect', () => {
   it('tells who answers', async () => {
@@ -266,91 +221,6 @@ describe('a lossy line', () => {
     expect(clean.counters.requestRetries + clean.counters.txReplayBytes + clean.counters.sampleGaps).toBe(0);
     expect(lossy.counters.rxSeqGaps).toBeGreaterThan(0);
     expect(lossy.counters.txReplayBytes).toBeGreaterThan(0);
-  });
-});
-
-describe('the end of a link', () => {
-  async function watched(script: Partial<Script> = {}) {
-    const made = bench(script);
-    const link = await made.open();
-    const ends: LinkError[] = [];
-    link.onClosed((why) => ends.push(why));
-    return { ...made, link, ends };
-  }
-
-  it('survives an idle hour', async () => {
-    const { clock, link, ends } = await watched();
-    await clock.pass(3_600_000);
-    expect([ends, link.counters().suspects]).toEqual([[], 0]);
-    expect(await clock.settle(link.ping())).toBeLessThan(10);
-  });
-
-  it('is noticed within 10 s of a frozen device, once, and told to everything that waits', async () => {
-    const { clock, link, device, ends } = await watched({ frameEvery_ms: 100 });
-    const running = link.run(request(10_000));
-    clock.after(2000, () => (device.frozen = true));
-    const error = await failure(clock.settle(running));
-    expect(error.code).toBe('link-lost');
-    expect(clock.now_ms() - 2000).toBeLessThan(10_000);
-    await clock.pass(60_000);
-    expect(ends.map((e) => e.code)).toEqual(['link-lost']);
-    expect(await failure(link.status())).toMatchObject({ code: 'link-lost', outcome: 'not_applied' });
-    const late: string[] = [];
-    link.onClosed((why) => late.push(why.code));
-    await Promise.resolve();
-    expect(late).toEqual(['link-lost']);
-  });
-
-  it('comes back from a short freeze', async () => {
-    const { clock, link, device, ends } = await watched();
-    device.frozen = true;
-    clock.after(3700, () => (device.frozen = false));
-    await clock.pass(20_000);
-    expect(ends).toEqual([]);
-    expect(link.counters().suspects).toBe(1);
-  });
-
-  it('is noticed at once when the port closes', async () => {
-    const clock = new VirtualClock();
-    const [near, far] = createMemoryPair({ clock });
-    await new ScriptedDevice({ clock, port: far }).start();
-    const link = await clock.settle(
-      connect({ port: near, clock, random32: seededRandom32(1), clientId: 77, hostVersion: 'test' }),
-    );
-    const ends: string[] = [];
-    link.onClosed((why) => ends.push(why.code));
-    const before_ms = clock.now_ms();
-    clock.after(1, () => void far.close());
-    expect((await failure(clock.settle(link.run(request(10_000))))).code).toBe('link-lost');
-    expect(clock.now_ms() - before_ms).toBeLessThan(5);
-    expect(ends).toEqual(['link-lost']);
-  });
-
-  it('names a reboot, seen in an event or in the answer to a repeated hello', async () => {
-    const spoken = await watched();
-    spoken.device.bootId += 1n;
-    await spoken.clock.pass(1500);
-    expect(spoken.ends.map((e) => e.code)).toEqual(['device-rebooted']);
-    // After a reboot a device ignores the old session and stays silent, but answers a hello, with another boot id.
-    const silent = await watched({ loseEvent: () => true });
-    silent.device.reboot();
-    await silent.clock.pass(3600);
-    expect(silent.ends.map((e) => e.code)).toEqual(['device-rebooted']);
-  });
-
-  it('names another host that takes the device over', async () => {
-    const { clock, device, ends } = await watched();
-    device.event({ type: 'sessionLost', value: { byClientId: 0xcafe } });
-    await clock.pass(10);
-    expect(ends.map((e) => [e.code, e.message.includes('0000cafe')])).toEqual([['link-lost', true]]);
-  });
-
-  it('ends as cancelled after close()', async () => {
-    const { clock, link, ends } = await watched();
-    const waiting = failure(link.status());
-    await clock.settle(link.close());
-    await link.close();
-    expect([(await waiting).code, ends.map((e) => e.code)]).toEqual(['cancelled', ['cancelled']]);
   });
 });
 

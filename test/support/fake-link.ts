@@ -93,7 +93,13 @@ export class FakeLink implements Link {
     const skipped = this.#staged.has(programId);
     this.#staged.add(programId);
     if (!skipped) options.onProgress?.(image.length, image.length);
-    return { programId, sentBytes: skipped ? 0 : image.length, skipped, patched: this.patches && !skipped, duration_ms: 1 };
+    return {
+      programId,
+      sentBytes: skipped ? 0 : image.length,
+      skipped,
+      patched: this.patches && !skipped,
+      duration_ms: 1,
+    };
   }
   async activate(): Promise<void> {
     this.calls.push('activate');

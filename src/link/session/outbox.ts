@@ -9,7 +9,7 @@ import { FrameKind, maxWireBytes, type FrameKindValue } from '../frame/index.ts'
 import { encodeEnvelope, MessageError, type Envelope, type Limits } from '../messages/index.ts';
 import type { LinkCounters } from './counters.ts';
 import type { FrameChannel } from './frame-channel.ts';
-import { LinkError } from './link-error.ts';
+import { LinkError, type LinkOutcome } from './link-error.ts';
 import { RequestTable, type PendingRequest, type RequestIds } from './request-table.ts';
 import { RttEstimator } from './rtt-estimator.ts';
 import { PORT_BYTES_USB, PORT_FRAMES_UART, Priority, SendQueue, type PriorityValue } from './send-queue.ts';
@@ -17,6 +17,8 @@ import { PORT_BYTES_USB, PORT_FRAMES_UART, Priority, SendQueue, type PriorityVal
 export type EnvelopeBody = NonNullable<Envelope['body']>;
 export type QueuedPriority = Exclude<PriorityValue, typeof Priority.bulk>;
 
+/** Attempts after which silence may mean that the device has rebooted and no longer knows this session. */
+const DOUBT_ATTEMPTS = 2;
 /** How often a port that is full without having said so is looked at again. */
 const FULL_PORT_POLL_MS = 2;
 
@@ -52,6 +54,10 @@ export interface OutboxOptions {
   onSend(): void;
   /** After each round of sending: nextDue_ms may have changed. */
   onPumped(): void;
+  /** A request is repeated for the second time or more; it was first sent then. */
+  onDoubt(firstSent_ms: number): void;
+  /** Calls back once the device has shown that this session still stands, or the session is over. */
+  onSignOfLife(callback: () => void): void;
 }
 
 export class Outbox {
@@ -66,7 +72,8 @@ export class Outbox {
   #isPumping = false;
   #pumpAgain = false;
   #isStalled = false;
-  #isClosed = false;
+  /** Why the link is over. */
+  #over: LinkError | null = null;
 
   constructor(options: OutboxOptions) {
     const { limits, ids } = options;
@@ -96,7 +103,7 @@ export class Outbox {
   }
 
   setBulkSource(source: BulkSource | null): void {
-    this.#bulk = this.#isClosed ? null : source;
+    this.#bulk = this.#over === null ? source : null;
     if (source !== null) this.pump();
   }
 
@@ -112,7 +119,7 @@ export class Outbox {
 
   /** A message that nobody answers, or an answer of ours. */
   sendOneWay(envelope: Envelope): void {
-    if (!this.#isClosed) this.#push(Priority.reply, encodeEnvelope(envelope), 0);
+    if (this.#over === null) this.#push(Priority.reply, encodeEnvelope(envelope), 0);
     this.pump();
   }
 
@@ -131,17 +138,24 @@ export class Outbox {
   /** Repeats what was not answered in time, gives up what was repeated enough. */
   expire(): void {
     const { again, givenUp } = this.#table.expire(this.#options.clock.now_ms());
-    for (const { context } of again) {
+    for (const { context, attempts, firstSent_ms } of again) {
       this.#options.counters.requestRetries += 1;
+      if (attempts >= DOUBT_ATTEMPTS) this.#options.onDoubt(firstSent_ms);
       if (context.entry !== null) this.#queue.push(context.priority, context.entry);
     }
     for (const request of givenUp) this.#giveUp(request);
     this.pump();
   }
 
+  /** The caller learns of it once it is clear whether the request or the whole session has no answer. */
   #giveUp({ context, attempts }: PendingRequest<Exchange>): void {
     this.#options.counters.requestTimeouts += 1;
-    context.reject(new LinkError('link-timeout', `${context.what} was not answered in ${attempts} attempts`));
+    this.#options.onSignOfLife(() => {
+      const message = `${context.what} was not answered in ${attempts} attempts`;
+      context.reject(
+        this.#over === null ? new LinkError('link-timeout', message) : noReply(context, this.#over),
+      );
+    });
   }
 
   /** Moves what waits into the port, as far as priorities and room allow. */
@@ -154,7 +168,7 @@ export class Outbox {
     do {
       this.#pumpAgain = false;
       this.#admitWaiting();
-      while (!this.#isClosed && this.#sendNext());
+      while (this.#over === null && this.#sendNext());
     } while (this.#pumpAgain);
     this.#isPumping = false;
     this.#pollWhenFull();
@@ -162,7 +176,7 @@ export class Outbox {
   }
 
   #admitWaiting(): void {
-    while (!this.#isClosed && this.#waiting.length > 0) {
+    while (this.#over === null && this.#waiting.length > 0) {
       const exchange = this.#waiting[0];
       if (!this.#table.canAdmit(exchange.priority === Priority.urgent)) return;
       this.#waiting.shift();
@@ -212,7 +226,7 @@ export class Outbox {
   #pollWhenFull(): void {
     const { channel, clock, counters } = this.#options;
     const isFull =
-      !this.#isClosed &&
+      this.#over === null &&
       (!this.#queue.isEmpty || this.#bulk !== null) &&
       (channel.isBlocked || !this.#queue.hasRoom(channel.queued_bytes, this.#bulkWireBytes));
     if (isFull && !this.#isStalled) counters.sendStalls += 1;
@@ -226,19 +240,25 @@ export class Outbox {
 
   /** The link is over: everything that waits learns why, with what became of it. */
   fail(error: LinkError): void {
-    this.#isClosed = true;
+    this.#over = error;
     this.#pollTimer?.cancel();
     this.#bulk = null;
     this.#queue.clear();
-    const sent = this.#table.drain().map(({ context, attempts }) => ({ context, isSent: attempts > 0 }));
-    const unsent = this.#waiting.splice(0).map((context) => ({ context, isSent: false }));
-    for (const { context, isSent } of [...sent, ...unsent]) {
-      const outcome = isSent ? 'unknown' : 'not_applied';
-      const message = `${context.what} has no reply: ${error.message}`;
-      const { code, retryable, remedy } = error;
-      context.reject(new LinkError(code, message, { outcome, retryable, remedy, cause: error }));
+    for (const { context, attempts } of this.#table.drain()) {
+      context.reject(noReply(context, error, attempts > 0 ? 'unknown' : 'not_applied'));
     }
+    for (const context of this.#waiting.splice(0)) context.reject(noReply(context, error, 'not_applied'));
   }
+}
+
+function noReply({ what }: Exchange, error: LinkError, outcome: LinkOutcome = 'unknown'): LinkError {
+  const { code, retryable, remedy } = error;
+  return new LinkError(code, `${what} has no reply: ${error.message}`, {
+    outcome,
+    retryable,
+    remedy,
+    cause: error,
+  });
 }
 
 function unsendable(what: string, error: unknown): LinkError {

@@ -69,6 +69,8 @@ export class Session {
   #timer: Timer | null = null;
   #timerDue_ms = Infinity;
   #pingOutstanding = false;
+  /** Requests without an answer wait here to learn whether the session itself is gone. */
+  #unsure: (() => void)[] = [];
   #closed: LinkError | null = null;
 
   private constructor(options: SessionOptions) {
@@ -160,6 +162,8 @@ export class Session {
       ids: requestIdsOf(this.#facts.clientId),
       onSend: () => this.#step({ kind: 'sent' }),
       onPumped: () => this.#arm(),
+      onDoubt: (firstSent_ms) => this.#liveness.lastFrame_ms < firstSent_ms && this.#sendHello(),
+      onSignOfLife: (callback) => this.#awaitSignOfLife(callback),
     });
     this.#liveness = newLiveness(clock.now_ms());
     this.#arm();
@@ -248,7 +252,7 @@ export class Session {
 
   #onFrame(frame: Frame): void {
     if (frame.kind === FrameKind.hello) return this.#onHello(frame.payload);
-    this.#step({ kind: 'frame' });
+    this.#signOfLife();
     const inbound = decodeInbound(frame);
     switch (inbound.kind) {
       case 'reply':
@@ -284,7 +288,7 @@ export class Session {
     // The answer to a repeated hello: the same device gives the same answer, one that rebooted cannot.
     if (verdict.kind === 'refused') return this.fail(verdict.error);
     this.#checkBoot(verdict.hello.bootId);
-    if (verdict.hello.session === this.#channel.session) return this.#step({ kind: 'frame' });
+    if (verdict.hello.session === this.#channel.session) return this.#signOfLife();
     this.fail(new LinkError('link-lost', `the session with ${this.label} was replaced by another`));
   }
 
@@ -307,6 +311,24 @@ export class Session {
     }
   }
 
+  /** A frame of this session: it stands. */
+  #signOfLife(): void {
+    this.#step({ kind: 'frame' });
+    for (const callback of this.#unsure.splice(0)) callback();
+  }
+
+  /** Any frame of this session will do; without one liveness ends the session, for a reason that has a name. */
+  #awaitSignOfLife(callback: () => void): void {
+    if (this.#closed !== null) return callback();
+    this.#unsure.push(callback);
+    this.#sendHello();
+  }
+
+  /** The same hello again: a device that rebooted ignores our session, yet answers this, with another boot id. */
+  #sendHello(): void {
+    this.#channel.send(FrameKind.hello, 0, helloPayload(this.#facts));
+  }
+
   #checkBoot(bootId: bigint): void {
     if (bootId !== this.hello.bootId) {
       this.fail(new LinkError('device-rebooted', `the device on ${this.label} has rebooted`));
@@ -325,8 +347,7 @@ export class Session {
   }
 
   #ping(suspect: boolean): void {
-    // In doubt the same hello goes along: a device that rebooted ignores our session, yet answers this one.
-    if (suspect) this.#channel.send(FrameKind.hello, 0, helloPayload(this.#facts));
+    if (suspect) this.#sendHello();
     if (this.#pingOutstanding) return;
     this.#pingOutstanding = true;
     const done = (): void => {
@@ -359,6 +380,7 @@ export class Session {
     this.#timer?.cancel();
     this.#hellos?.fail(error);
     this.#outbox?.fail(error);
+    for (const callback of this.#unsure.splice(0)) callback();
     for (const listener of [...this.#listeners]) listener.onClosed?.(error);
     void this.#channel.close();
   }

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
 import { registerDemo } from './demo.ts';
+import { registerDoctor } from './doctor.ts';
 import { registerFault } from './fault.ts';
 import { registerServe } from './serve.ts';
 import { registerTrain } from './train.ts';
@@ -10,7 +11,14 @@ import { registerTwin } from './twin.ts';
 /** What a subcommand's file exports. */
 export type Register = (program: Command) => void;
 
-const commands: Register[] = [registerDemo, registerFault, registerServe, registerTrain, registerTwin];
+const commands: Register[] = [
+  registerDemo,
+  registerDoctor,
+  registerFault,
+  registerServe,
+  registerTrain,
+  registerTwin,
+];
 
 const here = import.meta.url;
 const root = new URL(here.includes('/dist/') ? '../../../' : '../../', here);

@@ -76,6 +76,12 @@ module.exports = {
       'transfers <- session',
     ),
     forbid(
+      'link-capture',
+      '^src/link/capture/',
+      { path: '^src/link/', pathNot: '^src/link/(frame|messages|capture)/' },
+      'capture <- messages <- frame',
+    ),
+    forbid(
       'link-public',
       '^src/(cli|service|jobs|device)/',
       { path: '^src/link/', pathNot: '^src/link/index\\.ts$' },

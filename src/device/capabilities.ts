@@ -3,11 +3,11 @@ import type { BlockRange, Capabilities, LinkIdentity } from '../link/index.ts';
 import type { BlockRange as FullScales, ProgramRanges } from '../physics/index.ts';
 import type { DeviceCapabilities, DeviceIdentity } from './types.ts';
 
-/** Who answers; `backend` comes from the hello's `simulated` and from nothing else. */
+/** Who answers: `backend` comes from the hello's `simulated`, unless nobody answers because a recording is played. */
 export function identityOf(identity: LinkIdentity): DeviceIdentity {
   return {
     uid: identity.uid,
-    backend: identity.simulated ? 'twin' : 'chip',
+    backend: identity.replayed ? 'replay' : identity.simulated ? 'twin' : 'chip',
     bootId: identity.bootId.toString(16).padStart(16, '0'),
     firmware: identity.firmware,
     firmwareGit: identity.firmwareGit,

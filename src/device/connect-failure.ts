@@ -14,6 +14,11 @@ const REFUSALS: readonly string[] = [
   'refused',
   'bad-url',
   'unsupported-scheme',
+  'capture-unreadable',
+  'capture-damaged',
+  'capture-foreign',
+  'capture-version',
+  'capture-incomplete',
 ];
 
 /** Any error of connecting, with the most telling remedy of its chain. */

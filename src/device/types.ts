@@ -5,10 +5,10 @@ import type { ProgramRanges, QuantisedProgram } from '../physics/index.ts';
 import type { Port } from '../transports/port.ts';
 import type { DeviceErrorCode } from './errors.ts';
 
-/** What answers; the device states it in its hello (`simulated`) and nobody else does. */
-export type DeviceBackend = 'chip' | 'twin';
-/** What an operator may demand; `replay` is never met by a device that answers for itself. */
-export type ExpectedBackend = DeviceBackend | 'replay';
+/** What answers: the device states in its hello whether it is simulated; `replay` is a recording, and no device. */
+export type DeviceBackend = 'chip' | 'twin' | 'replay';
+/** What an operator may demand. */
+export type ExpectedBackend = DeviceBackend;
 
 export type DeviceStateName = 'connecting' | 'ready' | 'running' | 'offline' | 'refused' | 'closed';
 

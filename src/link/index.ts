@@ -1,5 +1,8 @@
 // The public surface of the link: connect() turns a byte stream into a Link, on which images are loaded and runs are
 // run. Above this file nobody sees frames, sessions or protobuf types.
+export { createCaptureDecoder } from './capture/decoder.ts';
+export { summariseCapture } from './capture/summary.ts';
+export type { CaptureSummary, DirectionSummary } from './capture/summary.ts';
 export { connect } from './link.ts';
 export type { ConnectOptions, Link, LinkIdentity } from './link.ts';
 export { LinkError, linkErrorCodes } from './session/link-error.ts';

@@ -44,6 +44,8 @@ export interface LinkIdentity {
   uid: string;
   /** True when a twin answers; the device states it and nobody else does. */
   simulated: boolean;
+  /** True when nobody answers and the port plays a recording; the transport knows, the recorded device does not. */
+  replayed: boolean;
   bootId: bigint;
   firmware: string;
   /** Hexadecimal commit of the firmware. */
@@ -113,6 +115,7 @@ class SessionLink implements Link {
     this.identity = {
       uid: Buffer.from(hello.deviceUid).toString('hex'),
       simulated: hello.simulated,
+      replayed: session.isReplay,
       bootId: hello.bootId,
       firmware: hello.fwVersion,
       firmwareGit: Buffer.from(hello.fwGit).toString('hex'),

@@ -9,7 +9,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createMemoryPair, openPort } from './index.ts';
+import { systemClock } from '../clock/clock.ts';
+import { createMemoryPair, openPort, RecorderPort } from './index.ts';
 import type { Port, PortCloseReason } from './index.ts';
 
 interface Line {
@@ -52,6 +53,13 @@ async function memoryLine(): Promise<Line> {
     dispose: () => far.close(),
   };
 }
+
+/** Any port behind a recorder is still a port. */
+const recordedLine = (make: () => Promise<Line>) => async (): Promise<Line> => {
+  const line = await make();
+  const sink = { take: () => undefined, end: () => Promise.resolve() };
+  return { ...line, port: new RecorderPort(line.port, { clock: systemClock, startSink: () => sink }) };
+};
 
 async function tcpLine(): Promise<Line> {
   const received: Buffer[] = [];
@@ -113,6 +121,8 @@ if (withoutSocat !== undefined) {
 const fixtures: [name: string, make: () => Promise<Line>][] = [
   ['memory', memoryLine],
   ['tcp', tcpLine],
+  ['recorded memory', recordedLine(memoryLine)],
+  ['recorded tcp', recordedLine(tcpLine)],
   ...(withoutSocat === undefined ? ([['serial', serialLine]] as [string, () => Promise<Line>][]) : []),
 ];
 

@@ -1,4 +1,5 @@
 // A Port is the place where chip and twin are swapped: a two-way byte stream, and nothing above it knows which kind.
+import type { Clock } from '../clock/clock.ts';
 
 /** Why a port closed; `asked` is our own close(). */
 export interface PortCloseReason {
@@ -22,6 +23,20 @@ export interface Port {
   onClosed(callback: (why: PortCloseReason) => void): void;
   /** Idempotent, never rejects. */
   close(): Promise<void>;
+  /** Only recorders and replays have one. */
+  readonly tap?: HostTap;
+}
+
+/** What makes a host repeatable byte for byte: a recorder keeps its choices, a replay hands the recorded ones back. */
+export interface HostTap {
+  /** A value that the host chose freely, such as a nonce; returns the one to use. */
+  choose<T extends number | string>(what: string, value: T): T;
+  /** The link over this port is over, told before close(). `established`: a session existed. */
+  linkEnded(code: string, established: boolean): void;
+  /** The time to go by; absent: the host's own. */
+  readonly clock?: Clock;
+  /** Nothing answers here: the bytes are those of a recording. */
+  readonly isReplay: boolean;
 }
 
 export type TransportErrorCode =
@@ -32,7 +47,16 @@ export type TransportErrorCode =
   | 'permission-denied'
   | 'connection-refused'
   | 'open-timeout'
-  | 'open-failed';
+  | 'open-failed'
+  /** Capture files: written by recorders, played by replays. */
+  | 'capture-unwritable'
+  | 'capture-unreadable'
+  | 'capture-damaged'
+  | 'capture-foreign'
+  | 'capture-version'
+  | 'capture-incomplete'
+  | 'replay-mismatch'
+  | 'replay-silent';
 
 /** The one error class of this floor; `remedy` tells the reader what to do. */
 export class TransportError extends Error {

@@ -70,6 +70,7 @@ export class FakeLink implements Link {
     this.identity = {
       uid: 'c0ffee',
       simulated: true,
+      replayed: false,
       bootId: 0xabcn,
       firmware: '1.0.0',
       firmwareGit: '00',

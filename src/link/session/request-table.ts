@@ -9,7 +9,11 @@ const UINT32 = 2 ** 32;
 
 /** Numbers the requests of one client id: 1, 2, ...; 0 means one-way and is skipped when the count wraps. */
 export class RequestIds {
-  #next = 1;
+  #next: number;
+
+  constructor(first = 1) {
+    this.#next = first;
+  }
 
   get peek(): number {
     return this.#next;

@@ -5,11 +5,10 @@
 //                  '--> HELLO -> handshake    replies -> Outbox    reports, samples, events -> listeners
 //                  '--> every valid frame -> liveness -> pings, LOST
 import type { Clock, Timer } from '../../clock/clock.ts';
-import { TransportError, type Port } from '../../transports/port.ts';
+import { TransportError } from '../../transports/port.ts';
 import { FrameKind, type Frame } from '../frame/index.ts';
 import {
   Code,
-  fitText,
   type Bulk,
   type DeviceStatus,
   type Envelope,
@@ -22,24 +21,17 @@ import { countReason, newLinkCounters, type LinkCounters } from './counters.ts';
 import { FrameChannel, portClosedError } from './frame-channel.ts';
 import { HelloExchange, helloPayload, judgeHello, type AcceptedHello, type HelloFacts } from './handshake.ts';
 import { decodeInbound } from './inbound.ts';
+import { HostChoices, type HostOptions } from './host-choices.ts';
 import { LinkError } from './link-error.ts';
 import { newLiveness, nextLivenessTick_ms, stepLiveness, type LivenessInput } from './liveness.ts';
 import { Outbox, type BulkSource, type EnvelopeBody, type QueuedPriority } from './outbox.ts';
 import { refusal } from './refusal.ts';
-import { requestIdsOf } from './request-table.ts';
 import { RttEstimator } from './rtt-estimator.ts';
 import { Priority } from './send-queue.ts';
 
 const OPENING_DELIMITERS = 4;
 
-export interface SessionOptions {
-  port: Port;
-  clock: Clock;
-  random32(): number;
-  clientId: number;
-  hostVersion: string;
-  fence?: bigint;
-  expectUid?: string;
+export interface SessionOptions extends HostOptions {
   onLog?(line: LogLine): void;
   signal?: AbortSignal;
 }
@@ -57,10 +49,14 @@ export class Session {
   readonly counters: LinkCounters = newLinkCounters();
   readonly random32: () => number;
   readonly label: string;
+  /** The port plays a recording. */
+  readonly isReplay: boolean;
   /** What the device said of itself; set before open() resolves. */
   hello!: AcceptedHello;
   readonly #channel: FrameChannel;
-  readonly #facts: HelloFacts;
+  readonly #choices: HostChoices;
+  /** Set once the port is open. */
+  #facts: HelloFacts | null = null;
   readonly #onLog: (line: LogLine) => void;
   readonly #listeners = new Set<SessionListener>();
   #hellos: HelloExchange | null = null;
@@ -74,18 +70,13 @@ export class Session {
   #closed: LinkError | null = null;
 
   private constructor(options: SessionOptions) {
-    this.clock = options.clock;
-    this.random32 = () => options.random32();
+    this.#choices = new HostChoices(options);
+    this.clock = this.#choices.clock;
+    this.isReplay = this.#choices.isReplay;
+    this.random32 = () => this.#choices.random32();
     this.label = options.port.label;
     this.#onLog = (line) => options.onLog?.(line);
-    this.#facts = {
-      nonce: options.random32() >>> 0,
-      clientId: options.clientId >>> 0,
-      hostVersion: fitText('HostHello', 'hostVersion', options.hostVersion),
-      fence: options.fence ?? 0n,
-      expectUid: options.expectUid,
-    };
-    this.#channel = new FrameChannel(options.port, options.clock, this.counters, {
+    this.#channel = new FrameChannel(options.port, this.clock, this.counters, {
       onFrame: (frame) => this.#onFrame(frame),
       onDrain: () => this.pump(),
       onClosed: (why) => this.fail(portClosedError(why, this.label)),
@@ -133,10 +124,11 @@ export class Session {
 
   async #shakeHands(): Promise<void> {
     this.#throwIfClosed();
-    const payload = helloPayload(this.#facts);
+    const facts = (this.#facts = this.#choices.helloFacts());
+    const payload = helloPayload(facts);
     const send = (): void => this.#channel.send(FrameKind.hello, 0, payload);
     const witness = { label: this.label, rxBytes: () => this.counters.rxBytes };
-    this.#hellos = new HelloExchange(this.clock, this.#facts, send, witness);
+    this.#hellos = new HelloExchange(this.clock, facts, send, witness);
     this.#channel.sendDelimiters(OPENING_DELIMITERS);
     this.#hellos.start();
     const { rtt_ms } = await this.#hellos.answered;
@@ -149,7 +141,7 @@ export class Session {
   }
 
   /** The moment the hello is accepted, within the frame that brought it, so that no later frame is missed. */
-  #begin(hello: AcceptedHello): void {
+  #begin(hello: AcceptedHello, { clientId }: HelloFacts): void {
     const { clock, counters } = this;
     const { limits } = hello;
     this.hello = hello;
@@ -159,7 +151,7 @@ export class Session {
       counters,
       limits,
       channel: this.#channel,
-      ids: requestIdsOf(this.#facts.clientId),
+      ids: this.#choices.requestIds(clientId),
       onSend: () => this.#step({ kind: 'sent' }),
       onPumped: () => this.#arm(),
       onDoubt: (firstSent_ms) => this.#liveness.lastFrame_ms < firstSent_ms && this.#sendHello(),
@@ -278,10 +270,11 @@ export class Session {
   }
 
   #onHello(payload: Uint8Array): void {
+    if (this.#facts === null) return countReason(this.counters.rxRejected, 'hello-nonce');
     const verdict = judgeHello(payload, this.#facts);
     if (verdict.kind === 'ignored') return countReason(this.counters.rxRejected, verdict.reason);
     if (this.#outbox === null) {
-      if (verdict.kind === 'accepted') this.#begin(verdict.hello);
+      if (verdict.kind === 'accepted') this.#begin(verdict.hello, this.#facts);
       this.#hellos?.take(payload);
       return;
     }
@@ -326,7 +319,7 @@ export class Session {
 
   /** The same hello again: a device that rebooted ignores our session, yet answers this, with another boot id. */
   #sendHello(): void {
-    this.#channel.send(FrameKind.hello, 0, helloPayload(this.#facts));
+    if (this.#facts !== null) this.#channel.send(FrameKind.hello, 0, helloPayload(this.#facts));
   }
 
   #checkBoot(bootId: bigint): void {
@@ -377,6 +370,7 @@ export class Session {
   fail(error: LinkError): void {
     if (this.#closed !== null) return;
     this.#closed = error;
+    this.#choices.linkEnded(error.code, this.#outbox !== null);
     this.#timer?.cancel();
     this.#hellos?.fail(error);
     this.#outbox?.fail(error);

@@ -1,0 +1,105 @@
+// The time of a replay: it stands still and moves to the moments of the recording, timers ring when they rang then. So a
+// host meets its timers and the device's bytes in the recorded order, however fast or slow this machine is.
+import type { Clock, Timer } from '../../clock/clock.ts';
+
+interface Entry {
+  due_ms: number;
+  order: number;
+  callback: () => void;
+}
+
+/** Recorded times are rounded to nanoseconds. */
+const SAME_TIME_MS = 1e-3;
+
+export interface ReplayClockListener {
+  /** The host looks at the time of its own accord; the listener may move it. */
+  onTurn(): void;
+  /** A timer was added. */
+  onTimer(): void;
+}
+
+export class ReplayClock implements Clock {
+  readonly #entries = new Set<Entry>();
+  readonly #listener: ReplayClockListener;
+  #opened_wall_ms = 0;
+  #now_ms = 0;
+  #order = 0;
+  #isStill = false;
+  #stimuli = 0;
+
+  constructor(listener: ReplayClockListener) {
+    this.#listener = listener;
+  }
+
+  now_ms(): number {
+    if (!this.#isStill) this.#listener.onTurn();
+    return this.#now_ms;
+  }
+
+  wall_ms(): number {
+    return this.#opened_wall_ms + this.#now_ms;
+  }
+
+  after(delay_ms: number, callback: () => void): Timer {
+    const due_ms = this.now_ms() + Math.max(0, delay_ms);
+    const entry = { due_ms, order: (this.#order += 1), callback };
+    this.#entries.add(entry);
+    this.#listener.onTimer();
+    return { cancel: () => void this.#entries.delete(entry) };
+  }
+
+  /** Wall time of the recording's start. */
+  startAt(opened_wall_ms: number): void {
+    this.#opened_wall_ms = opened_wall_ms;
+  }
+
+  /** Time moves to a moment of the recording, never back, and stands as it stood for the recorded host. */
+  stimulus(now_ms: number): void {
+    this.#now_ms = Math.max(this.#now_ms, now_ms);
+    this.#isStill = true;
+    const stimulus = (this.#stimuli += 1);
+    setImmediate(() => {
+      if (stimulus === this.#stimuli) this.#isStill = false;
+    });
+  }
+
+  hasTimer(due_ms: number): boolean {
+    return this.#find((entry) => Math.abs(entry.due_ms - due_ms) < SAME_TIME_MS) !== null;
+  }
+
+  /** Rings the timer that was due then, at `now_ms`; false when there is none. */
+  ring(due_ms: number, now_ms: number): boolean {
+    return this.#ring(
+      this.#find((entry) => Math.abs(entry.due_ms - due_ms) < SAME_TIME_MS),
+      now_ms,
+    );
+  }
+
+  /** Rings the first timer that is due by `now_ms`, then; false when there is none. */
+  ringFirst(now_ms: number): boolean {
+    return this.#ring(
+      this.#find((entry) => entry.due_ms <= now_ms),
+      now_ms,
+    );
+  }
+
+  #ring(entry: Entry | null, now_ms: number): boolean {
+    if (entry === null) return false;
+    this.#entries.delete(entry);
+    this.stimulus(now_ms);
+    entry.callback();
+    return true;
+  }
+
+  #find(matches: (entry: Entry) => boolean): Entry | null {
+    let first: Entry | null = null;
+    for (const entry of this.#entries) {
+      if (!matches(entry)) continue;
+      const isLater =
+        first !== null &&
+        (entry.due_ms > first.due_ms || (entry.due_ms === first.due_ms && entry.order > first.order));
+      if (!isLater) first = entry;
+    }
+    return first;
+  }
+}

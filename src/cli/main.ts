@@ -1,6 +1,7 @@
 // The command line: one file per subcommand, each registers itself here.
 import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
+import { registerCapture } from './capture.ts';
 import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerFault } from './fault.ts';
@@ -12,6 +13,7 @@ import { registerTwin } from './twin.ts';
 export type Register = (program: Command) => void;
 
 const commands: Register[] = [
+  registerCapture,
   registerDemo,
   registerDoctor,
   registerFault,

@@ -52,6 +52,15 @@ const named = ({ checks }: Examination, name: string): Check | undefined =>
   checks.find((check) => check.name === name);
 
 describe('the doctor over TCP', () => {
+  it('says that a recording cannot be examined', async () => {
+    const { ok, checks } = await examine('replay:run.mcap', OPTIONS);
+    expect(ok).toBe(false);
+    expect(checks.map(({ name, result }) => [name, result])).toEqual([
+      ['address', 'ok'],
+      ['replay', 'failure'],
+    ]);
+  });
+
   it('finds a twin healthy, measures it, and leaves it able to be measured again', async () => {
     const { twin, url } = await tcpTwin();
     for (let visit = 0; visit < 3; visit += 1) {

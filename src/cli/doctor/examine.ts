@@ -32,7 +32,7 @@ export async function examine(url: string, options: ExamineOptions): Promise<Exa
 function readAddress(url: string, checks: Check[]): PortAddress | null {
   try {
     const address = parsePortUrl(url);
-    checks.push(ok('address', `${address.kind === 'chaos' ? address.inner.kind : address.kind} address`));
+    checks.push(ok('address', `${'inner' in address ? address.inner.kind : address.kind} address`));
     return address;
   } catch (error) {
     if (!(error instanceof TransportError)) throw error;
@@ -51,6 +51,14 @@ async function addressChecks(address: PortAddress): Promise<Check[]> {
       const message = 'faults are planted into this line on purpose; what follows is measured through them';
       const planted = warning('planted-faults', message, 'Take chaos+ and faults= out of the address.');
       return [planted, ...(await addressChecks(address.inner))];
+    }
+    case 'record':
+      return addressChecks(address.inner);
+    case 'replay': {
+      const message = 'a recording is no line: nothing answers that could be examined';
+      return [
+        failure('replay', message, 'Name the line itself; thermoloop capture info shows the recording.'),
+      ];
     }
   }
 }

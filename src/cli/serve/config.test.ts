@@ -49,7 +49,8 @@ describe('the configuration of serve', () => {
 
   it.each([
     'twin:?units=64',
-    'replay:./x.mcap',
+    'replay:',
+    'replay:./x.mcap?speed=slow',
     'chaos+tcp://127.0.0.1:1',
     'chaos+tcp://127.0.0.1:1?faults=flop:1',
     'http://x',
@@ -75,7 +76,7 @@ describe('the configuration of serve', () => {
     [{ port: 'http' }, {}],
     [{ metricsPort: '-1' }, {}],
     [{ deviceId: 'chip 0' }, {}],
-    [{}, { THERMOLOOP_EXPECT_BACKEND: 'replay' }],
+    [{}, { THERMOLOOP_EXPECT_BACKEND: 'simulation' }],
     [{}, { THERMOLOOP_RATE_LIMIT: '0' }],
     [{}, { THERMOLOOP_LOG_LEVEL: 'loud' }],
     [{}, { THERMOLOOP_TLS_CERT: 'cert.pem' }],

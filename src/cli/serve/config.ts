@@ -1,4 +1,5 @@
 // Where the settings of `thermoloop serve` come from: flag, then THERMOLOOP_ variable, then the file THERMOLOOP_CONFIG names.
+import type { ExpectedBackend } from '../../device/index.ts';
 import { parsePortUrl, TransportError } from '../../transports/index.ts';
 
 export interface ServeConfig {
@@ -10,7 +11,9 @@ export interface ServeConfig {
   dataDir: string;
   metricsHost: string;
   metricsPort: number;
-  expectBackend: 'chip' | 'twin' | null;
+  expectBackend: ExpectedBackend | null;
+  /** Where the last minute before a lost link goes; null: nowhere. */
+  captureDir: string | null;
   rateLimitPerMinute: number | undefined;
   tlsCert: string | null;
   tlsKey: string | null;
@@ -48,6 +51,7 @@ const settings = {
   metricsHost: { variable: 'THERMOLOOP_METRICS_HOST', fallback: '127.0.0.1' },
   metricsPort: { variable: 'THERMOLOOP_METRICS_PORT', fallback: '9464' },
   expectBackend: { variable: 'THERMOLOOP_EXPECT_BACKEND' },
+  captureDir: { variable: 'THERMOLOOP_CAPTURE_DIR' },
   rateLimit: { variable: 'THERMOLOOP_RATE_LIMIT' },
   tlsCert: { variable: 'THERMOLOOP_TLS_CERT' },
   tlsKey: { variable: 'THERMOLOOP_TLS_KEY' },
@@ -60,9 +64,10 @@ export type SettingName = keyof typeof settings;
 export const DEVICE_EXAMPLES = `A device is named by --device, THERMOLOOP_DEVICE or "device" in the file THERMOLOOP_CONFIG names:
   serial:///dev/serial/by-id/usb-...?baud=1000000   a chip, or a twin behind a pty, on a serial port
   tcp://127.0.0.1:7700                              a twin, ser2net or a remote chip over TCP
+  replay:run.mcap                                   a recording; record+tcp://127.0.0.1:7700?capture=run.mcap makes one
 There is no default and no fallback: for a simulated chip start "thermoloop twin --tcp 127.0.0.1:7700" and use its address.`;
 /** service-api section 7; they come with the parts that implement them. */
-const LATER = ['twin', 'replay'];
+const LATER = ['twin'];
 
 export interface Sources {
   flags: Partial<Record<SettingName, string>>;
@@ -87,6 +92,7 @@ export function serveConfig(sources: Sources): ServeConfig {
     metricsHost: get('metricsHost') ?? '',
     metricsPort: port(get, 'metricsPort'),
     expectBackend: expectedBackend(get('expectBackend')),
+    captureDir: get('captureDir') ?? null,
     rateLimitPerMinute:
       get('rateLimit') === undefined
         ? undefined
@@ -167,10 +173,10 @@ function port(get: (name: SettingName) => string | undefined, name: SettingName)
   throw new ConfigError('bad-setting', `${name} is ${value}`, 'Allowed: 0 to 65535.');
 }
 
-function expectedBackend(value: string | undefined): 'chip' | 'twin' | null {
+function expectedBackend(value: string | undefined): ExpectedBackend | null {
   if (value === undefined) return null;
-  if (value === 'chip' || value === 'twin') return value;
-  const remedy = 'Allowed: chip or twin (THERMOLOOP_EXPECT_BACKEND); replay comes with the recorder.';
+  if (value === 'chip' || value === 'twin' || value === 'replay') return value;
+  const remedy = 'Allowed: chip, twin or replay (THERMOLOOP_EXPECT_BACKEND).';
   throw new ConfigError('bad-setting', `expectBackend is "${value}"`, remedy);
 }
 

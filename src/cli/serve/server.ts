@@ -11,8 +11,9 @@ import { createJobRunner } from '../../jobs/index.ts';
 import { createMonitoring, listenForScrapes } from '../../monitoring/index.ts';
 import { createService, ensureBootstrapKey, feedMonitoring, readingOf } from '../../service/index.ts';
 import { openStore, type Store } from '../../store/index.ts';
-import { openPort, type Port } from '../../transports/index.ts';
+import type { Port } from '../../transports/index.ts';
 import type { ServeConfig } from './config.ts';
+import { devicePorts } from './device-port.ts';
 
 /** How long a start waits for the first answer of the device; the service then starts with the device offline. */
 const FIRST_ANSWER_MS = 10_000;
@@ -72,7 +73,14 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
     const device = new Device({
       id: config.deviceId,
       url: config.device,
-      openPort: options.openPort ?? (() => openPort(config.device)),
+      openPort: devicePorts({
+        url: config.device,
+        deviceId: config.deviceId,
+        captureDir: config.captureDir,
+        openPort: options.openPort,
+        clock: deviceClock,
+        log: onLog,
+      }),
       clock: deviceClock,
       random32: () => randomBytes(4).readUInt32LE(),
       ...(config.expectBackend !== null && { expectBackend: config.expectBackend }),

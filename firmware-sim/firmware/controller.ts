@@ -195,11 +195,11 @@ class BoardController implements Controller {
 
   #hello(stream: Stream, payload: Uint8Array): void {
     const hello = decodeHostHello(payload);
-    if (!hello.ok) {
+    const verdict = hello.ok ? judgeHello(this.#boot.handshake, hello.value, this.#options.random32) : null;
+    if (!hello.ok || verdict === null || verdict.kind === 'ignored') {
       this.#boot.counters.rxRejected += 1;
       return;
     }
-    const verdict = judgeHello(this.#boot.handshake, hello.value, this.#options.random32);
     if (verdict.kind === 'refused') {
       stream.writer.hello(this.#answer(hello.value.hostNonce, null, verdict.status));
       return;

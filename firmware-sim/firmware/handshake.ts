@@ -35,6 +35,8 @@ export const SILENT: HandshakeState = Object.freeze({
 });
 
 export type HelloVerdict =
+  /** No host's hello: a DeviceHello of our own, echoed by a tty. An answer would be echoed too, for ever. */
+  | { kind: 'ignored' }
   /** The same hello again: the same answer, nothing changes. */
   | { kind: 'repeated'; session: Session }
   | {
@@ -51,6 +53,7 @@ export type HelloVerdict =
 /** Judges a HELLO. `random32` gives 32 random bits. */
 export function judgeHello(state: HandshakeState, hello: HostHello, random32: () => number): HelloVerdict {
   const { session } = state;
+  if (hello.maxPayload === 0) return { kind: 'ignored' };
   if (session !== null && session.clientId === hello.clientId && session.hostNonce === hello.hostNonce) {
     return { kind: 'repeated', session };
   }

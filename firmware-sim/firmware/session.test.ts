@@ -95,6 +95,19 @@ describe('the handshake', () => {
     expect(host.request(getStatus)?.status?.code).toBe(Code.OK);
   });
 
+  it('does not answer its own hello, accepted or refused, when a tty echoes it', () => {
+    const { controller } = bootBoard();
+    const host = new TestHost(controller);
+    host.hello({ schemaHash: 1 });
+    const refused = host.frames.at(-1);
+    host.hello();
+    const accepted = host.frames.at(-1);
+    const before = host.frames.length;
+    for (const own of [refused, accepted]) host.sendFrame(FrameKind.hello, own?.payload ?? new Uint8Array(0));
+    expect(host.frames.length).toBe(before);
+    expect(statusOf(host.request(getStatus)).link).toMatchObject({ rxRejected: 2, rxStaleSession: 0 });
+  });
+
   it('tells the old session when another client takes over, and ends its stream', () => {
     const { controller } = bootBoard();
     const [first, second] = [new TestHost(controller), new TestHost(controller)];

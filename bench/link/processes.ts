@@ -21,9 +21,13 @@ export class HelperProcess<Ready> {
   }
 
   /** Forks a file of this folder; its first message is `ready`. Rejects when it ends before. */
-  static async start<Ready>(file: string, config: object): Promise<HelperProcess<Ready>> {
+  static async start<Ready>(
+    file: string,
+    config: object,
+    execArgv: string[] = [],
+  ): Promise<HelperProcess<Ready>> {
     const path = fileURLToPath(new URL(file, import.meta.url));
-    const child = fork(path, [JSON.stringify(config)], { execArgv: [] });
+    const child = fork(path, [JSON.stringify(config)], { execArgv });
     const ended = once(child, 'exit').then(([code]) => {
       throw new Error(`${file} ended with code ${String(code)} before it was ready`);
     });
@@ -53,6 +57,12 @@ export class HelperProcess<Ready> {
       this.#listeners.push(take);
       this.#child.send({ id, what });
     });
+  }
+
+  /** It stands still for so long. */
+  freeze(duration_ms: number): void {
+    this.#child.kill('SIGSTOP');
+    setTimeout(() => this.#child.kill('SIGCONT'), duration_ms);
   }
 
   async stop(): Promise<void> {

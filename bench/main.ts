@@ -3,6 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import type { Band, Figure } from './figure.ts';
+import { otherLoad } from './machine.ts';
 
 /** What a bench module exports. `say` reports progress on stderr; options are the words after the name. */
 export interface Bench {
@@ -22,26 +23,6 @@ async function usage(problem: string): Promise<never> {
     console.error(`  ${name.padEnd(14)}${bench.summary}`);
   }
   process.exit(2);
-}
-
-/** Share of all cores that other processes used between two calls: how far to trust a time on this machine. */
-function otherLoad(): () => number {
-  const total = (): { busy: number; all: number } =>
-    cpus().reduce(
-      (sum, { times }) => {
-        const all = times.user + times.nice + times.sys + times.idle + times.irq;
-        return { busy: sum.busy + all - times.idle, all: sum.all + all };
-      },
-      { busy: 0, all: 0 },
-    );
-  const start = total();
-  const own = process.cpuUsage();
-  return () => {
-    const end = total();
-    const used = process.cpuUsage(own);
-    const own_ms = (used.user + used.system) / 1000;
-    return Math.max(0, end.busy - start.busy - own_ms) / Math.max(1, end.all - start.all);
-  };
 }
 
 const digits = (x: number): string =>

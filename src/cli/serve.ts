@@ -23,6 +23,10 @@ export function registerServe(program: Command): void {
     .option('--metrics-port <number>', 'for /metrics (9464), 0 takes a free one')
     .option('--data <folder>', 'where models, jobs and samples are kept (.thermoloop)')
     .option('--capture-dir <folder>', 'keep the last minute of the line there whenever the link is lost')
+    .option(
+      '--twin-control <host:port>',
+      'control channel of the twin, to know of faults planted in it; a chip is refused then',
+    )
     .option('--json', 'print the ready line as JSON')
     .option('--exit-with-parent', 'end when the process that started this one ends')
     .addHelpText('after', `\n${DEVICE_EXAMPLES}\n`)

@@ -2,12 +2,12 @@
 // runs one operation at a time. It never substitutes anything for a device that is away.
 import { clockFacts, sleep, type ClockFacts, type Timer } from '../clock/clock.ts';
 import { DeviceState, ImageCache, connect, type Link, type LinkError } from '../link/index.ts';
-import { hasPlantedFaults } from '../transports/index.ts';
 import { capabilitiesOf, identityOf } from './capabilities.ts';
 import { failureOf } from './connect-failure.ts';
 import { notStarted, transition, type ConnectionInput, type ConnectionState } from './connection.ts';
 import { DeviceCounting } from './counters.ts';
 import { DeviceError, notReady, toDeviceError, type DeviceReason } from './errors.ts';
+import { checkIdentity, faultsActive } from './injected-faults.ts';
 import { runOperation } from './operation.ts';
 import { planHold, planRelax, type RunPlan } from './schedule.ts';
 import type {
@@ -95,9 +95,9 @@ export class Device {
     return this.#lastIdentity?.backend ?? null;
   }
 
-  /** Faults were planted into the line to this device (a chaos+ address). */
+  /** Faults are planted in the line or the device, or nobody can say. */
   get faultsActive(): boolean {
-    return hasPlantedFaults(this.url);
+    return faultsActive(this.#options, this.#lastIdentity);
   }
 
   /** Whose time the device and its link keep. */
@@ -119,6 +119,7 @@ export class Device {
   start(): void {
     if (this.#started) return;
     this.#started = true;
+    this.#options.injectedFaults?.onChange(() => this.#changed());
     this.#step({ type: 'start' });
   }
 
@@ -250,8 +251,12 @@ export class Device {
       if (action.type === 'release') this.#release();
     }
     if (state === before) return;
-    this.#revision++;
     if (state.name !== before.name) this.#logChange(state);
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#revision++;
     for (const listener of [...this.#listeners]) listener();
   }
 
@@ -289,7 +294,7 @@ export class Device {
     try {
       const identity = identityOf(link.identity);
       this.#lastIdentity = identity;
-      this.#checkBackend(identity.backend);
+      checkIdentity(identity, this.#options);
       const capabilities = capabilitiesOf(await link.capabilities());
       // A run of a session that is gone would keep the device busy, and drive the chip for nobody.
       if ((await link.status()).state === DeviceState.RUNNING) await link.stop();
@@ -298,15 +303,6 @@ export class Device {
       await link.close();
       throw error;
     }
-  }
-
-  #checkBackend(backend: DeviceBackend): void {
-    const { expectBackend } = this.#options;
-    if (expectBackend === undefined || expectBackend === backend) return;
-    throw new DeviceError(
-      'wrong-backend',
-      `a ${backend} answers at ${this.url}, but a ${expectBackend} is expected`,
-    );
   }
 
   #connected(session: Session, attempt: AbortController): void {

@@ -23,8 +23,20 @@ export interface DeviceOptions {
   random32(): number;
   /** Checked at every connect; a device of the other kind is refused. */
   expectBackend?: ExpectedBackend;
+  /** Of a twin whose control channel is known; absent: faults in the device cannot be. */
+  injectedFaults?: InjectedFaults;
   hostVersion: string;
   onLog?(level: 'info' | 'warn' | 'error', message: string, fields: object): void;
+}
+
+/** What is known of the faults in a twin. */
+export interface InjectedFaults {
+  /** Hexadecimal uid of the twin that was asked; null while none answers. */
+  readonly uid: string | null;
+  /** Faults are planted in it. */
+  readonly active: boolean;
+  /** Calls back after every change; returns what ends it. */
+  onChange(callback: () => void): () => void;
 }
 
 /** Who answered last; kept while the device is offline. JSON-safe. */

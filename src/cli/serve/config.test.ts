@@ -47,6 +47,29 @@ describe('the configuration of serve', () => {
       expect(remedy).toContain(example);
   });
 
+  it('takes a control channel of a twin, and then expects a twin', () => {
+    const environment = { THERMOLOOP_TWIN_CONTROL: '127.0.0.1:7701' };
+    expect(config({ device: DEVICE }, environment)).toMatchObject({
+      twinControl: '127.0.0.1:7701',
+      expectBackend: 'twin',
+    });
+    expect(config({ device: DEVICE })).toMatchObject({ twinControl: null, expectBackend: null });
+  });
+
+  it.each([
+    [{ THERMOLOOP_TWIN_CONTROL: '10.0.0.7:7701' }, '10.0.0.7 is not an address of this machine'],
+    [{ THERMOLOOP_TWIN_CONTROL: 'tcp://127.0.0.1' }, 'is no address of a control channel'],
+    [
+      { THERMOLOOP_TWIN_CONTROL: '127.0.0.1:7701', THERMOLOOP_EXPECT_BACKEND: 'chip' },
+      'twinControl is set, and expectBackend is "chip"',
+    ],
+  ])('refuses %o', (environment, message) => {
+    const refused = refusal({ device: DEVICE }, environment);
+    expect(refused.code).toBe('bad-setting');
+    expect(refused.message).toContain(message);
+    expect(refused.remedy).toContain('THERMOLOOP_TWIN_CONTROL');
+  });
+
   it.each([
     'twin:?units=64',
     'replay:',

@@ -1,5 +1,7 @@
 // Where the settings of `thermoloop serve` come from: flag, then THERMOLOOP_ variable, then the file THERMOLOOP_CONFIG names.
 import type { ExpectedBackend } from '../../device/index.ts';
+import { controlAddress } from '../control/address.ts';
+import { ControlClientError } from '../control/errors.ts';
 import { parsePortUrl, TransportError } from '../../transports/index.ts';
 
 export interface ServeConfig {
@@ -14,6 +16,8 @@ export interface ServeConfig {
   expectBackend: ExpectedBackend | null;
   /** Where the last minute before a lost link goes; null: nowhere. */
   captureDir: string | null;
+  /** Control channel of the twin, HOST:PORT, to know of faults planted in it. Then the device must be a twin. */
+  twinControl: string | null;
   rateLimitPerMinute: number | undefined;
   tlsCert: string | null;
   tlsKey: string | null;
@@ -52,6 +56,7 @@ const settings = {
   metricsPort: { variable: 'THERMOLOOP_METRICS_PORT', fallback: '9464' },
   expectBackend: { variable: 'THERMOLOOP_EXPECT_BACKEND' },
   captureDir: { variable: 'THERMOLOOP_CAPTURE_DIR' },
+  twinControl: { variable: 'THERMOLOOP_TWIN_CONTROL' },
   rateLimit: { variable: 'THERMOLOOP_RATE_LIMIT' },
   tlsCert: { variable: 'THERMOLOOP_TLS_CERT' },
   tlsKey: { variable: 'THERMOLOOP_TLS_KEY' },
@@ -83,6 +88,7 @@ export function serveConfig(sources: Sources): ServeConfig {
     const { variable, fallback } = settings[name] as Setting;
     return sources.flags[name] ?? filled(sources.environment[variable]) ?? file[name] ?? fallback;
   };
+  const twinControl = controlChannel(get('twinControl'));
   const config: ServeConfig = {
     device: checkDevice(get('device')),
     deviceId: check(get, 'deviceId', /^[\w.-]{1,64}$/, 'letters, digits, dot, dash and underscore'),
@@ -91,8 +97,9 @@ export function serveConfig(sources: Sources): ServeConfig {
     dataDir: get('data') ?? '',
     metricsHost: get('metricsHost') ?? '',
     metricsPort: port(get, 'metricsPort'),
-    expectBackend: expectedBackend(get('expectBackend')),
     captureDir: get('captureDir') ?? null,
+    expectBackend: expectedBackend(get('expectBackend'), twinControl !== null),
+    twinControl,
     rateLimitPerMinute:
       get('rateLimit') === undefined
         ? undefined
@@ -173,8 +180,25 @@ function port(get: (name: SettingName) => string | undefined, name: SettingName)
   throw new ConfigError('bad-setting', `${name} is ${value}`, 'Allowed: 0 to 65535.');
 }
 
-function expectedBackend(value: string | undefined): ExpectedBackend | null {
-  if (value === undefined) return null;
+function controlChannel(address: string | undefined): string | null {
+  if (address === undefined) return null;
+  try {
+    controlAddress(address);
+    return address;
+  } catch (cause) {
+    if (!(cause instanceof ControlClientError)) throw cause;
+    const remedy = `${cause.remedy} (THERMOLOOP_TWIN_CONTROL)`;
+    throw new ConfigError('bad-setting', `twinControl: ${cause.message}`, remedy, cause);
+  }
+}
+
+/** Only a twin has a control channel. */
+function expectedBackend(value: string | undefined, isTwin: boolean): ExpectedBackend | null {
+  if (value === undefined) return isTwin ? 'twin' : null;
+  if ((value === 'chip' || value === 'replay') && isTwin) {
+    const remedy = 'Only a twin has a control channel: leave THERMOLOOP_TWIN_CONTROL out, or expect a twin.';
+    throw new ConfigError('bad-setting', `twinControl is set, and expectBackend is "${value}"`, remedy);
+  }
   if (value === 'chip' || value === 'twin' || value === 'replay') return value;
   const remedy = 'Allowed: chip, twin or replay (THERMOLOOP_EXPECT_BACKEND).';
   throw new ConfigError('bad-setting', `expectBackend is "${value}"`, remedy);

@@ -14,6 +14,7 @@ import { openStore, type Store } from '../../store/index.ts';
 import type { Port } from '../../transports/index.ts';
 import type { ServeConfig } from './config.ts';
 import { devicePorts } from './device-port.ts';
+import { TwinWatch } from './twin-watch.ts';
 
 /** How long a start waits for the first answer of the device; the service then starts with the device offline. */
 const FIRST_ANSWER_MS = 10_000;
@@ -70,6 +71,8 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
     const tls = readTls(config);
     const store = await openStore({ dataDir: config.dataDir, clock });
     closers.push(() => store.close());
+    const twin = await watchTwin(config, onLog);
+    if (twin !== null) closers.push(() => twin.close());
     const device = new Device({
       id: config.deviceId,
       url: config.device,
@@ -84,6 +87,7 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
       clock: deviceClock,
       random32: () => randomBytes(4).readUInt32LE(),
       ...(config.expectBackend !== null && { expectBackend: config.expectBackend }),
+      ...(twin !== null && { injectedFaults: twin }),
       hostVersion: options.version,
       onLog,
     });
@@ -148,6 +152,17 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
   }
 }
 
+/** @throws {ControlClientError} what answers there is no twin's control channel */
+async function watchTwin(
+  { twinControl }: ServeConfig,
+  onLog: (level: 'info' | 'warn', message: string, fields: object) => void,
+): Promise<TwinWatch | null> {
+  if (twinControl === null) return null;
+  const watch = new TwinWatch({ address: twinControl, clock: systemClock, onLog });
+  await watch.start();
+  return watch;
+}
+
 /** Waits for the first outcome of connecting. @throws {WrongBackendError} */
 async function firstAnswer(device: Device, config: ServeConfig): Promise<void> {
   const giveUp = new AbortController();
@@ -165,7 +180,9 @@ async function firstAnswer(device: Device, config: ServeConfig): Promise<void> {
   if (device.reason?.code !== 'wrong-backend') return;
   throw new WrongBackendError(
     `${config.device} is refused: ${device.reason.message}`,
-    `THERMOLOOP_EXPECT_BACKEND=${config.expectBackend}: name another device, or change the demand.`,
+    config.twinControl === null
+      ? `THERMOLOOP_EXPECT_BACKEND=${config.expectBackend}: name another device, or change the demand.`
+      : 'Only a twin has a control channel: leave THERMOLOOP_TWIN_CONTROL out, or name the device of the twin.',
   );
 }
 

@@ -21,7 +21,7 @@ import { announcedTransfer } from './announced.ts';
 import { Bell } from './bell.ts';
 import type { ByteRange } from './range-set.ts';
 import type { LoadOptions } from './types.ts';
-import { UploadPlan, type NextChunk } from './upload-plan.ts';
+import { loadWindow_bytes, UploadPlan, type NextChunk } from './upload-plan.ts';
 
 /** Image format v1 (docs/protocol.md): dense upper triangle, 12-bit pairs. */
 const LAYOUT = { topologyId: 1, packing: 1, version: 1 } as const;
@@ -150,12 +150,14 @@ class ImageUpload {
     };
     const accepted = await this.#session.request('BeginLoad', { type: 'beginLoad', value }, 'loadAccepted');
     if (!isLoaded(accepted.state)) this.#transfer = announcedTransfer(accepted.transfer);
+    const { limits } = this.#session.hello;
     this.#plan ??= new UploadPlan({
       total_bytes: data.length,
       chunk_bytes: this.#chunk_bytes,
-      window_bytes: Math.max(
+      window_bytes: loadWindow_bytes(
+        accepted.windowBytes || limits.loadWindowBytes,
         this.#chunk_bytes,
-        accepted.windowBytes || this.#session.hello.limits.loadWindowBytes,
+        limits.uartHintBaud,
       ),
     });
     this.#plan.onReport(plainMissing(accepted));

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RangeSet } from './range-set.ts';
-import { UploadPlan, type MissingReport } from './upload-plan.ts';
+import { loadWindow_bytes, UploadPlan, type MissingReport } from './upload-plan.ts';
 
 const CHUNK = 12;
 
@@ -117,5 +117,17 @@ describe('UploadPlan', () => {
     device.has.add(0, 60);
     plan.onReport(device.report());
     expect(plan.isComplete).toBe(true);
+  });
+});
+
+describe('the window of a load', () => {
+  it.each([
+    ['native USB: what is announced', 524_288, 4068, 0, 524_288],
+    ['never below a chunk', 100, 4068, 0, 4068],
+    ['115,200 baud: two frames, whatever is announced', 524_288, 624, 115_200, 1248],
+    ['3 Mbaud: a tenth of a second', 524_288, 624, 3_000_000, 30_000],
+    ['a UART that announces less', 624, 624, 115_200, 624],
+  ])('%s', (_what, announced, chunk, baud, window) => {
+    expect(loadWindow_bytes(announced, chunk, baud)).toBe(window);
   });
 });

@@ -33,6 +33,23 @@ export interface NextChunk extends ByteRange {
   replay: boolean;
 }
 
+/** A StopRun waits behind at most this much line time of chunks on a UART (section 8). */
+const UART_WINDOW_S = 0.1;
+/** Below two chunks the line would stand still while a report comes back. */
+const UART_CHUNKS_MIN = 2;
+const UART_BITS_PER_BYTE = 10;
+
+/**
+ * Window of a load: what the device announces, and on a UART no more than a stop may wait for, because what has gone to a
+ * tty cannot be overtaken. `uartBaud` is 0 on native USB and TCP.
+ */
+export function loadWindow_bytes(announced_bytes: number, chunk_bytes: number, uartBaud: number): number {
+  const window_bytes = Math.max(chunk_bytes, announced_bytes);
+  if (uartBaud === 0) return window_bytes;
+  const line_bytes = Math.floor((uartBaud / UART_BITS_PER_BYTE) * UART_WINDOW_S);
+  return Math.min(window_bytes, Math.max(UART_CHUNKS_MIN * chunk_bytes, line_bytes));
+}
+
 interface Flying extends ByteRange {
   /** An earlier copy may arrive instead of this one: its arrival says nothing about what was sent between them. */
   inDoubt: boolean;

@@ -1,13 +1,12 @@
-// Fault campaign: seeds x faults x {load, run, stop} through the real host link and the real firmware. Patches are not
-// built in this version and not among the operations.
+// Fault campaign: seeds x faults x {load, patch, run, stop} through the real host link and the real firmware.
 import { figure, type Figure } from '../figure.ts';
 import { scenarioPlan } from '../link-faults/plan.ts';
 import { playScenario, reference, type Outcome } from '../link-faults/scenario.ts';
 
 export const summary =
-  'every fault of a line against load, run and stop (--seeds COUNT, default 2520; --seed N replays one)';
+  'every fault of a line against load, patch, run and stop (--seeds COUNT, default 2592; --seed N replays one)';
 
-const SEEDS = 2_520;
+const SEEDS = 2_592;
 
 export async function run({
   say,

@@ -4,7 +4,7 @@ import { FAULT_KINDS, OPERATIONS, scenarioPlan } from './plan.ts';
 import { playScenario, reference } from './scenario.ts';
 
 describe('the fault campaign', () => {
-  it('ends each of 108 scenarios correctly or with a named error, with the right bytes, and the device free', async () => {
+  it('ends each of 144 scenarios correctly or with a named error, with the right bytes, and the device free', async () => {
     const ref = await reference();
     const seen = new Set<string>();
     const endings: string[] = [];

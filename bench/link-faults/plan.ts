@@ -16,7 +16,7 @@ export const FAULT_KINDS = [
   'stale',
   'mixed',
 ] as const;
-export const OPERATIONS = ['load', 'run', 'stop'] as const;
+export const OPERATIONS = ['load', 'patch', 'run', 'stop'] as const;
 
 export interface ScenarioPlan {
   seed: number;
@@ -34,6 +34,7 @@ export interface ScenarioPlan {
 /** About what a direction carries in a scenario, so that a fault at byte k mostly finds its byte. */
 const CARRIED_BYTES = {
   load: { out: 5_000, in: 1_000 },
+  patch: { out: 1_600, in: 700 },
   run: { out: 700, in: 45_000 },
   stop: { out: 400, in: 20_000 },
 } as const;

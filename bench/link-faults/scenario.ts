@@ -2,7 +2,7 @@
 // then a clean line on which the device must be found able to work. All time is virtual, so a seed always plays alike.
 import { createHash } from 'node:crypto';
 import { StreamDecoder, USB_MAX_PAYLOAD, type FrameRole } from '../../src/link/frame/index.ts';
-import { connect, LinkError, type Link, type RunRequest } from '../../src/link/index.ts';
+import { connect, ImageCache, LinkError, type Link, type RunRequest } from '../../src/link/index.ts';
 import { encodeProgramImage, quantise, UNLIMITED_RANGES } from '../../src/physics/index.ts';
 import { ChaosPort, createMemoryPair, type Port } from '../../src/transports/index.ts';
 import { seededRandom32, seededUniform } from '../../test/support/seeded-random.ts';
@@ -15,7 +15,7 @@ const DEADLINE_MS = 300_000;
 const SAMPLES = 200;
 
 export interface Outcome {
-  /** `correct`, or the code of the LinkError. */
+  /** `correct`, `correct-by-image` where a patch was not taken, or the code of the LinkError. */
   ending: string;
   hung: boolean;
   wrongBytes: number;
@@ -25,21 +25,31 @@ export interface Outcome {
   unrecovered: string | null;
 }
 
-/** What a fault-free run gives; computed once. */
-export interface Reference {
+/** A program, and what a fault-free run of it gives. */
+interface Golden {
   image: Uint8Array;
   programId: string;
   bytes: Uint8Array;
 }
 
-function programImage(): Uint8Array {
+/** Computed once: the program of all operations, and the one that patches turn it into. */
+export interface Reference extends Golden {
+  patched: Golden;
+}
+
+/** Couplings from a seed; one in five of the patched program's come from another. */
+function programImage(isPatched: boolean): Uint8Array {
   const uniform = seededUniform(11);
+  const other = seededUniform(12);
   const couplings = new Float64Array(UNITS * UNITS);
   for (let i = 0; i < UNITS; i += 1) {
     for (let j = i + 1; j < UNITS; j += 1) {
-      couplings[i * UNITS + j] = couplings[j * UNITS + i] = (uniform() - 0.5) * 0.02;
+      const [value, changed] = [uniform(), other()];
+      const isOther = isPatched && (i + j) % 5 === 0;
+      couplings[i * UNITS + j] = couplings[j * UNITS + i] = ((isOther ? changed : value) - 0.5) * 0.02;
     }
   }
+  couplings[1] = couplings[UNITS] = 0.01; // the largest: both programs have one scale
   const ones = new Float64Array(UNITS).fill(1);
   const biases = Float64Array.from({ length: UNITS }, () => uniform() - 0.5);
   const model = { units: UNITS, couplings, biases, j2: ones, j4: ones, noiseTemperature_E0: 0.1 };
@@ -56,11 +66,16 @@ function runRequest(programId: string): RunRequest {
 
 /** The fault-free bytes. */
 export async function reference(): Promise<Reference> {
-  const image = programImage();
+  return { ...(await golden(false)), patched: await golden(true) };
+}
+
+async function golden(isPatched: boolean): Promise<Golden> {
+  const image = programImage(isPatched);
   const programId = createHash('sha256').update(image).digest('hex');
-  const bench = new ScenarioBench(0, { image, programId, bytes: new Uint8Array(0) });
+  const none: Golden = { image, programId, bytes: new Uint8Array(0) };
+  const bench = new ScenarioBench(0, { ...none, patched: none });
   const link = await bench.clock.settle(bench.connectClean());
-  const bytes = await bench.clock.settle(bench.loadAndRun(link));
+  const bytes = await bench.clock.settle(bench.loadAndRun(link, none));
   await bench.clock.settle(link.close());
   bench.board.close();
   return { image, programId, bytes };
@@ -85,7 +100,7 @@ export async function playScenario(plan: ScenarioPlan, ref: Reference): Promise<
   }
   await bench.within(bench.link?.close() ?? Promise.resolve()).catch(() => (outcome.hung = true));
   try {
-    await bench.within(bench.recover());
+    await bench.within(bench.recover(plan));
   } catch (error) {
     outcome.unrecovered = String(error);
   }
@@ -106,6 +121,7 @@ class ScenarioBench {
   readonly #random32: () => number;
   readonly #uniform: () => number;
   /** Frames of the session before, by receiver, for stale ones. */
+  readonly #images = new ImageCache();
   readonly #oldFrames: Record<FrameRole, Uint8Array[]> = { device: [], host: [] };
   #recording = true;
   #connections = 0;
@@ -152,6 +168,7 @@ class ScenarioBench {
       random32: this.#random32,
       clientId: 1_000_000 + this.#seed,
       hostVersion: 'bench',
+      images: this.#images,
     });
   }
 
@@ -173,7 +190,7 @@ class ScenarioBench {
     const needsProgram = plan.operation !== 'load' || plan.stale > 0;
     if (needsProgram) {
       const link = await this.within(this.connectClean());
-      await this.within(this.loadAndRun(link));
+      await this.within(this.loadAndRun(link, this.#ref));
       await this.within(link.close());
       // A load is a load again: the device forgets, the frames of its old session do not.
       if (plan.operation === 'load') this.board.reboot();
@@ -186,13 +203,14 @@ class ScenarioBench {
     const chaos = (port: Port): Port => new ChaosPort(port, { faults, seed, clock: this.clock });
     const link = await this.#connect(chaos, plan.rebootAt_bytes, plan.stale);
     this.link = link;
-    if (plan.operation === 'load') {
-      const { programId } = await link.load(this.#ref.image, { kind: 'program', units: UNITS });
-      if (programId !== this.#ref.programId) this.wrongBytes += 1;
+    if (plan.operation === 'load' || plan.operation === 'patch') {
+      const wanted = plan.operation === 'load' ? this.#ref : this.#ref.patched;
+      const { programId, patched } = await link.load(wanted.image, { kind: 'program', units: UNITS });
+      if (programId !== wanted.programId) this.wrongBytes += 1;
       await link.activate(programId);
-      return 'correct';
+      return plan.operation === 'load' || patched ? 'correct' : 'correct-by-image';
     }
-    const running = this.#run(link);
+    const running = this.#run(link, this.#ref);
     if (plan.operation === 'run') {
       await running;
       return 'correct';
@@ -211,34 +229,34 @@ class ScenarioBench {
     return ended;
   }
 
-  async #run(link: Link): Promise<Uint8Array> {
+  async #run(link: Link, wanted: Golden): Promise<Uint8Array> {
     let at = 0;
-    const { bytes } = await link.run(runRequest(this.#ref.programId), {
+    const { bytes } = await link.run(runRequest(wanted.programId), {
       onRecords: (records) => {
-        this.#compare(records, at);
+        this.#compare(records, wanted, at);
         at += records.length;
       },
     });
-    this.#compare(bytes, 0);
-    if (this.#ref.bytes.length > 0 && bytes.length !== this.#ref.bytes.length) this.wrongBytes += 1;
+    this.#compare(bytes, wanted, 0);
+    if (wanted.bytes.length > 0 && bytes.length !== wanted.bytes.length) this.wrongBytes += 1;
     return bytes;
   }
 
-  #compare(bytes: Uint8Array, at: number): void {
-    if (this.#ref.bytes.length === 0) return; // this is the run that others are compared with
-    for (let k = 0; k < bytes.length; k += 1) if (bytes[k] !== this.#ref.bytes[at + k]) this.wrongBytes += 1;
+  #compare(bytes: Uint8Array, wanted: Golden, at: number): void {
+    if (wanted.bytes.length === 0) return; // this is the run that others are compared with
+    for (let k = 0; k < bytes.length; k += 1) if (bytes[k] !== wanted.bytes[at + k]) this.wrongBytes += 1;
   }
 
-  async loadAndRun(link: Link): Promise<Uint8Array> {
-    const { programId } = await link.load(this.#ref.image, { kind: 'program', units: UNITS });
+  async loadAndRun(link: Link, wanted: Golden): Promise<Uint8Array> {
+    const { programId } = await link.load(wanted.image, { kind: 'program', units: UNITS });
     await link.activate(programId);
-    return this.#run(link);
+    return this.#run(link, wanted);
   }
 
-  /** On a clean line, as the same client. */
-  async recover(): Promise<void> {
+  /** On a clean line, as the same client; what a patch left in the bank is what runs. */
+  async recover(plan: ScenarioPlan): Promise<void> {
     const link = await this.connectClean();
-    await this.loadAndRun(link);
+    await this.loadAndRun(link, plan.operation === 'patch' ? this.#ref.patched : this.#ref);
     await link.close();
   }
 }

@@ -15,7 +15,9 @@ import { Priority } from './session/send-queue.ts';
 import { Session } from './session/session.ts';
 import { ImageCache } from './transfers/image-cache.ts';
 import { loadImage } from './transfers/image-load.ts';
-import { clearLeftovers, imageIdBytes, runSchedule, stopRun } from './transfers/run.ts';
+import { clearLeftovers, stopRun } from './transfers/run-commands.ts';
+import { imageIdBytes } from './transfers/run-request.ts';
+import { runSchedule } from './transfers/run.ts';
 import type { LoadOptions, LoadOutcome, RunOptions, RunRequest, RunResult } from './transfers/types.ts';
 
 export interface ConnectOptions {

@@ -1,27 +1,17 @@
 // One run from StartRun to AckRun (link-protocol section 7): collects the records, repairs gaps, compares the digest
 // with the device's own, and ends the run on the device in every case.
-import { createHash, type Hash } from 'node:crypto';
-import {
-  Initial,
-  OverflowPolicy,
-  RunPhase,
-  SampleFormat,
-  type Bulk,
-  type Event,
-  type Phase,
-  type RunAccepted,
-  type RunState,
-  type StartRun,
-} from '../messages/index.ts';
+import { RunPhase, type Bulk, type Event, type RunAccepted, type RunState } from '../messages/index.ts';
 import { RX_WINDOW_BYTES } from '../session/handshake.ts';
 import { LinkError } from '../session/link-error.ts';
 import { describeStatus } from '../session/refusal.ts';
-import { Priority } from '../session/send-queue.ts';
 import type { Session } from '../session/session.ts';
 import { announcedBytes } from './announced.ts';
 import { Bell } from './bell.ts';
+import { RecordBuffer } from './record-buffer.ts';
+import { ackRun, clearLeftovers, isEnd, stopRun } from './run-commands.ts';
+import { startRunMessage } from './run-request.ts';
 import { SampleStream } from './sample-stream.ts';
-import type { PhaseRequest, RunOptions, RunRequest, RunResult } from './types.ts';
+import type { RunOptions, RunRequest, RunResult } from './types.ts';
 
 /** With no word about the run for so long its state is asked for: two heartbeats. */
 const POLL_QUIET_MS = 2000;
@@ -32,29 +22,6 @@ const POLL_MAX_MS = 1000;
 const VANISHED_POLLS = 2;
 /** After StopRun the end state is awaited this long; then the run counts as stopped anyway. */
 const STOP_WAIT_MS = 2000;
-const FIELD_Q15_ONE = 32_768;
-const ID_BYTES = 32;
-
-/** Ends what an earlier session may have left on the device; its data has no owner any more. */
-export async function clearLeftovers(session: Session): Promise<void> {
-  const status = await session.request('GetStatus', { type: 'getStatus', value: {} }, 'deviceStatus');
-  const left = status.run;
-  if (left === undefined || left.phase === RunPhase.UNSPECIFIED || left.phase === RunPhase.IDLE) return;
-  if (!isEnd(left.phase)) await stopRun(session, left.run);
-  await ackRun(session, left.run);
-}
-
-/** Ahead of everything that waits to be sent. */
-export function stopRun(session: Session, run: number): Promise<void> {
-  return session.command('StopRun', { type: 'stopRun', value: { run } }, Priority.urgent);
-}
-
-function ackRun(session: Session, run: number): Promise<void> {
-  return session.command('AckRun', { type: 'ackRun', value: { run } });
-}
-
-const isEnd = (phase: number): boolean =>
-  phase === RunPhase.DONE || phase === RunPhase.STOPPED || phase === RunPhase.FAILED;
 
 /**
  * Runs the schedule; `onStarted` gets the device's number of the run. Rejects with LinkError: `refused`, `run-failed`,
@@ -80,15 +47,12 @@ class ScheduledRun {
   readonly #options: RunOptions;
   readonly #bell: Bell;
   readonly #unlisten: () => void;
-  readonly #hash: Hash = createHash('sha256');
   /** Samples that overtook the reply to StartRun, at most the window that HELLO granted. */
   #early: Bulk[] | null = [];
   #early_bytes = 0;
   #accepted: RunAccepted | null = null;
   #stream: SampleStream | null = null;
-  #bytes = new Uint8Array(0);
-  #hashed_to = 0;
-  #delivered_to = 0;
+  #records = new RecordBuffer(0, 0);
   #end: RunState | null = null;
   #lastWord_ms: number;
   #lastPoll_ms = -Infinity;
@@ -154,7 +118,7 @@ class ScheduledRun {
     const total = announcedBytes(accepted, this.#request, limits);
     const window = Math.min(limits.sampleRingBytes || RX_WINDOW_BYTES, RX_WINDOW_BYTES);
     const sizes = { total_bytes: total, window_bytes: window, initialWindow_bytes: window };
-    this.#bytes = new Uint8Array(total);
+    this.#records = new RecordBuffer(total, accepted.recordBytes);
     this.#accepted = accepted;
     this.#stream = new SampleStream(sizes, this.#session.clock.now_ms());
     const early = this.#early ?? [];
@@ -175,10 +139,8 @@ class ScheduledRun {
     if (added < bulk.data.length)
       this.#session.counters.sampleDuplicateBytes += bulk.data.length - Math.max(0, added);
     if (added <= 0) return;
-    // What was hashed stays as it was hashed: a late copy must not change it.
-    const skip = Math.max(0, this.#hashed_to - bulk.offset);
-    this.#bytes.set(bulk.data.subarray(skip), bulk.offset + skip);
-    this.#consume(stream);
+    this.#records.put(bulk.offset, bulk.data);
+    this.#deliver(stream);
     this.#sendCredit(stream);
     if (stream.isComplete) this.#bell.ring();
   }
@@ -188,19 +150,12 @@ class ScheduledRun {
     return (this.#accepted?.run ?? 0) & 0xffff;
   }
 
-  /** Hashes what has become contiguous and hands whole records on; only then are the bytes consumed. */
-  #consume(stream: SampleStream): void {
-    const { contiguous } = stream;
-    if (contiguous <= this.#hashed_to) return;
-    this.#hash.update(this.#bytes.subarray(this.#hashed_to, contiguous));
-    this.#hashed_to = contiguous;
-    const recordBytes = this.#accepted?.recordBytes ?? 0;
-    const whole = recordBytes > 0 ? contiguous - (contiguous % recordBytes) : contiguous;
-    if (whole <= this.#delivered_to) return;
-    const records = this.#bytes.subarray(this.#delivered_to, whole);
-    this.#delivered_to = whole;
+  /** Hands whole records on; only then are their bytes consumed. */
+  #deliver(stream: SampleStream): void {
+    const next = this.#records.consume(stream.contiguous);
+    if (next === null) return;
     try {
-      this.#options.onRecords?.(records, whole, this.#bytes.length);
+      this.#options.onRecords?.(next.records, next.received_bytes, this.#records.bytes.length);
     } catch (error) {
       // Ends the run, from where it can be told.
       this.#callbackError = error instanceof Error ? error : new Error(String(error));
@@ -306,14 +261,15 @@ class ScheduledRun {
         detail: end.status?.detail,
       });
     }
-    const digest = this.#hash.digest('hex');
+    const { bytes } = this.#records;
+    const digest = this.#records.digest();
     const theirs = Buffer.from(end.digest).toString('hex');
-    if (Number(end.totalBytes) !== this.#bytes.length || theirs !== digest) {
+    if (Number(end.totalBytes) !== bytes.length || theirs !== digest) {
       this.#session.counters.digestFailures += 1;
-      const message = `run ${accepted.run}: ${this.#bytes.length} bytes with digest ${digest} arrived, the device sent ${end.totalBytes} with ${theirs}`;
+      const message = `run ${accepted.run}: ${bytes.length} bytes with digest ${digest} arrived, the device sent ${end.totalBytes} with ${theirs}`;
       throw new LinkError('data-loss', message);
     }
-    return { bytes: this.#bytes, digest, recordBytes: accepted.recordBytes, samples: this.#request.samples };
+    return { bytes, digest, recordBytes: accepted.recordBytes, samples: this.#request.samples };
   }
 
   /** The caller gave up: ends the run on the device and returns the error to throw. */
@@ -343,49 +299,4 @@ class ScheduledRun {
     if (this.#end === null) await stopRun(this.#session, run).catch(() => undefined);
     await ackRun(this.#session, run).catch(() => undefined);
   }
-}
-
-/** The message for a request. Throws LinkError `refused` for what cannot be put into one. */
-export function startRunMessage(request: RunRequest, runToken: bigint): StartRun {
-  const initial = { zero: Initial.ZERO, keep: Initial.KEEP, field: Initial.FIELD }[request.initial];
-  return {
-    runToken,
-    programId: imageIdBytes(request.programId),
-    samples: request.samples,
-    initial,
-    phase: request.phases.map(phaseMessage),
-    seed: request.seed,
-    format: SampleFormat.PACKED12,
-    recordHeader: false,
-    onFull: OverflowPolicy.PAUSE,
-    stepNs: request.step_ns ?? 0,
-  };
-}
-
-function phaseMessage(phase: PhaseRequest): Phase {
-  const { field } = phase;
-  return {
-    durationNs: nanoseconds(phase.duration_ns),
-    coupled: phase.coupled,
-    fieldId: field === undefined ? new Uint8Array(0) : imageIdBytes(field.id),
-    fieldFrom: Math.round((field?.from_ratio ?? 0) * FIELD_Q15_ONE),
-    fieldTo: Math.round((field?.to_ratio ?? 0) * FIELD_Q15_ONE),
-    noiseCode: phase.noiseTemperatureCode ?? 0,
-    readEveryNs: nanoseconds(phase.readEvery_ns ?? 0),
-    readAtNs: (phase.readAt_ns ?? []).map(nanoseconds),
-  };
-}
-
-function nanoseconds(time_ns: number): bigint {
-  if (Number.isSafeInteger(time_ns) && time_ns >= 0) return BigInt(time_ns);
-  throw new LinkError('refused', `${time_ns} ns is not a whole number of nanoseconds`);
-}
-
-/** 64 hexadecimal digits into 32 bytes. Throws LinkError `refused`. */
-export function imageIdBytes(id: string): Uint8Array {
-  const bytes = Uint8Array.from(Buffer.from(id, 'hex'));
-  if (bytes.length !== ID_BYTES || id.length !== 2 * ID_BYTES) {
-    throw new LinkError('refused', `'${id}' is not an image id of 64 hexadecimal digits`);
-  }
-  return bytes;
 }

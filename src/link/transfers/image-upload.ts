@@ -151,14 +151,12 @@ class ImageUpload {
     const accepted = await this.#session.request('BeginLoad', { type: 'beginLoad', value }, 'loadAccepted');
     if (!isLoaded(accepted.state)) this.#transfer = announcedTransfer(accepted.transfer);
     const { limits } = this.#session.hello;
+    const announced_bytes = accepted.windowBytes || limits.loadWindowBytes;
     this.#plan ??= new UploadPlan({
       total_bytes: data.length,
       chunk_bytes: this.#chunk_bytes,
-      window_bytes: loadWindow_bytes(
-        accepted.windowBytes || limits.loadWindowBytes,
-        this.#chunk_bytes,
-        limits.uartHintBaud,
-      ),
+      window_bytes: loadWindow_bytes(announced_bytes, this.#chunk_bytes, limits.uartHintBaud),
+      announced_bytes,
     });
     this.#plan.onReport(plainMissing(accepted));
     this.#lastReport_ms = this.#session.clock.now_ms();

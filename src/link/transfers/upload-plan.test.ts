@@ -107,6 +107,17 @@ describe('UploadPlan', () => {
     }
   });
 
+  it('asks for reports itself when its window is smaller than the one that the device goes by', () => {
+    const geometry = { total_bytes: 240, chunk_bytes: CHUNK, window_bytes: 96 };
+    const asked = (announced_bytes: number): boolean[] => {
+      const plan = new UploadPlan({ ...geometry, announced_bytes });
+      plan.onReport(new Receiver(240, 8).report());
+      return Array.from({ length: 8 }, () => plan.next()?.reportNow ?? false);
+    };
+    expect(asked(96)).toEqual(new Array<boolean>(8).fill(false));
+    expect(asked(5000)).toEqual([false, true, false, true, false, true, false, true]); // every quarter
+  });
+
   it('sends bad pages again although they were reported as received', () => {
     const device = new Receiver(60, 8);
     const plan = new UploadPlan({ total_bytes: 60, chunk_bytes: CHUNK, window_bytes: 1000 });

@@ -10,7 +10,12 @@ export interface UploadGeometry {
   chunk_bytes: number;
   /** Most bytes sent and unreported. */
   window_bytes: number;
+  /** The window that the device announced: it reports every quarter of that one. Absent: `window_bytes`. */
+  announced_bytes?: number;
 }
+
+/** Reports come this often in a window (docs/protocol.md, section Loading). */
+const REPORTS_PER_WINDOW = 4;
 
 /** What the device says it lacks: LoadAccepted and LoadReport in plain numbers. */
 export interface MissingReport {
@@ -66,6 +71,8 @@ export class UploadPlan {
   #flight_bytes = 0;
   /** From here on nothing is known yet: the device could not list all it lacks. */
   #known_to = 0;
+  /** Bytes sent since a chunk asked for a report. */
+  #unasked_bytes = 0;
   /** Probes since a report last told something. */
   #vainProbes = 0;
 
@@ -154,7 +161,17 @@ export class UploadPlan {
     const length = to - first.from;
     if (this.#flight.length > 0 && this.#flight_bytes + length > this.#geometry.window_bytes) return null;
     this.#pending.remove(first.from, to);
-    return this.#launch({ from: first.from, to }, this.#pending.isEmpty);
+    return this.#launch({ from: first.from, to }, this.#pending.isEmpty || this.#mustAsk(length));
+  }
+
+  /** With a smaller window than the device knows of, its own reports would come too late. */
+  #mustAsk(length: number): boolean {
+    const { window_bytes, announced_bytes = window_bytes } = this.#geometry;
+    if (window_bytes >= announced_bytes) return false;
+    this.#unasked_bytes += length;
+    if (this.#unasked_bytes < window_bytes / REPORTS_PER_WINDOW) return false;
+    this.#unasked_bytes = 0;
+    return true;
   }
 
   /**

@@ -53,6 +53,10 @@ class Connection implements ControlConnection {
     this.#write(JSON.stringify({ jsonrpc: '2.0', method, ...(params !== undefined && { params }) }));
   }
 
+  close(): void {
+    this.#socket.destroy();
+  }
+
   onClosed(callback: () => void): void {
     if (this.#gone) callback();
     else this.#closed.push(callback);

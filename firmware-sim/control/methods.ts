@@ -7,6 +7,8 @@ export interface ControlConnection {
   readonly id: number;
   /** Sends a notification; nothing happens on a connection that is gone. */
   notify(method: string, params?: unknown): void;
+  /** Ends the connection. */
+  close(): void;
   /** Calls back once when the connection is gone, at once if it is already. */
   onClosed(callback: () => void): void;
 }

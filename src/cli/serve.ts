@@ -17,6 +17,10 @@ export function registerServe(program: Command): void {
     .command('serve')
     .description('Serve one device over REST and WebSocket.')
     .option('--device <url>', 'the device: serial://..., tcp://... or replay:FILE')
+    .option(
+      '--clock <host:port>',
+      'keep the virtual time of the twin with this control channel (docs/operating.md)',
+    )
     .option('--device-id <name>', 'its name in the API (chip-0)')
     .option('--host <address>', 'where to listen (127.0.0.1)')
     .option('--port <number>', 'for the API (8080), 0 takes a free one')

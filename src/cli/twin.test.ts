@@ -162,6 +162,8 @@ describe('thermoloop twin', () => {
     ['surroundings colder than any sensor', ['--ambient', '-60'], /from -55 to 250/],
     ['surroundings without a number', ['--ambient', 'warm'], /from -55 to 250/],
     ['a control channel for other machines', ['--control', '0.0.0.0:0'], /loopback addresses only/],
+    ['a speed of 0', ['--speed', '0'], /Expected max, or a number/],
+    ['another speed without the control channel', ['--speed', '100'], /Add --control 127\.0\.0\.1:7701/],
     ['two ports at once', ['--tcp', '0', '--pty', '/tmp/x'], /exclude each other/],
   ])('refuses %s', async (_, flags, reason) => {
     const { code, words } = await ended(start(...flags));

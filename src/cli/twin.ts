@@ -5,12 +5,18 @@ import { loadProfile, type ChipProfile } from '../../firmware-sim/chip/index.ts'
 import { describeMethods, faultMethods, serveControl } from '../../firmware-sim/control/index.ts';
 import type { ControlService } from '../../firmware-sim/control/index.ts';
 import { createTwin, servePty, serveTcp } from '../../firmware-sim/ports/index.ts';
+import type { Controller } from '../../firmware-sim/firmware/index.ts';
 import type { Twin, TwinOptions } from '../../firmware-sim/ports/index.ts';
 import { systemClock } from '../clock/clock.ts';
+import { VirtualClock } from '../clock/virtual-clock.ts';
+import { Coordinator, realTimeMethods } from './lock-step/coordinator.ts';
+import { CountedController } from './lock-step/counted-link.ts';
 import { whenParentGone, whenSignalled } from './process-end.ts';
 
 const UNITS_DEFAULT = 1296;
 const UNITS_MAX = 4096;
+const SPEED_MIN = 0.01;
+const SPEED_MAX = 1e6;
 const TCP_DEFAULT = { host: '127.0.0.1', port: 7700 };
 /** A second signal, or a clean-up that hangs, ends the process at once. */
 const SHUTDOWN_LIMIT_MS = 5000;
@@ -32,6 +38,7 @@ interface Flags {
   qualityFactor?: number;
   resonance?: number;
   control?: Address;
+  speed: number | 'max';
   json?: boolean;
   exitWithParent?: boolean;
 }
@@ -40,6 +47,12 @@ interface Service {
   /** Resolves with an error when the port died by itself. */
   failed?: Promise<Error>;
   close: () => Promise<void>;
+}
+/** Of a twin that keeps virtual time. */
+interface Virtual {
+  clock: VirtualClock;
+  link: CountedController;
+  coordinator: Coordinator;
 }
 
 const examples = `
@@ -52,10 +65,12 @@ Examples:
   thermoloop twin --profile hot --ambient 60      surroundings so warm that a long run is derated
   thermoloop twin --dynamics oscillator --quality-factor 3   a chip whose cells ring
   thermoloop twin --tcp 7700 --control 127.0.0.1:7701   with a control channel: JSON-RPC, one request per line
+  thermoloop twin --tcp 7700 --control 127.0.0.1:7701 --speed max   virtual time, as fast as the work allows
 
 Then, in another terminal:
   thermoloop serve --device serial:///tmp/thermoloop0
   thermoloop serve --device tcp://127.0.0.1:7700
+  thermoloop serve --device tcp://127.0.0.1:7700 --clock 127.0.0.1:7701   on the virtual time of that twin
 `;
 
 /** Registers the subcommand. */
@@ -106,6 +121,12 @@ export function registerTwin(program: Command): void {
       'serve the control channel here, on a loopback address (port 0: a free one; docs/twin.md)',
       address,
     )
+    .option(
+      '--speed <factor>',
+      'virtual seconds per second, or max: as fast as the work allows; needs --control, where the service joins',
+      speed,
+      1,
+    )
     .option('--json', 'print the line of readiness as JSON')
     .option('--exit-with-parent', 'end when the process that started this one ends')
     .addHelpText('after', examples)
@@ -116,11 +137,18 @@ async function twin(flags: Flags, version: string): Promise<void> {
   if (flags.pty !== undefined && flags.tcp !== undefined) {
     throw withRemedy('--pty and --tcp exclude each other', 'Start two twins, or choose one of them.');
   }
+  if (flags.speed !== 1 && flags.control === undefined) {
+    throw withRemedy(
+      '--speed needs the control channel: the link has to keep the same time',
+      'Add --control 127.0.0.1:7701, and start the service with --clock 127.0.0.1:7701.',
+    );
+  }
   const dynamics = chosenDynamics(flags);
   // Before anything that takes time: a parent that is gone by then must not be missed.
   const parentGone = flags.exitWithParent === true ? whenParentGone() : null;
   const signalled = whenSignalled();
   const profile = await loadProfile(flags.profile);
+  const clock = flags.speed === 1 ? null : new VirtualClock({ origin_ms: Date.now(), speed: flags.speed });
   const simulated = await createTwin({
     units: flags.units,
     threads: flags.threads,
@@ -128,15 +156,17 @@ async function twin(flags: Flags, version: string): Promise<void> {
     noiseTemperatureError_ratio: flags.noiseTemperatureError,
     ambient_C: flags.ambient,
     firmwareVersion: version,
-    clock: systemClock,
+    clock: clock ?? systemClock,
     dynamics,
     ...(flags.seed !== undefined && { seed: flags.seed }),
   });
   let service: Service | null = null;
   let control: ControlService | null = null;
+  const virtual = clock && virtualTime(simulated, clock, flags.speed);
   try {
-    control = await serveControlOf(simulated, profile, flags);
-    service = await serve(simulated, flags);
+    control = await serveControlOf(simulated, profile, flags, virtual?.coordinator);
+    service = await serve(virtual?.link ?? simulated.controller, flags);
+    virtual?.coordinator.start();
     announce(service.url, simulated, flags, control?.address);
     const ends: Promise<Error | null>[] = [signalled];
     if (parentGone !== null) ends.push(parentGone);
@@ -145,6 +175,7 @@ async function twin(flags: Flags, version: string): Promise<void> {
     if (failure !== null) throw failure;
   } finally {
     const limit = setTimeout(() => process.exit(1), SHUTDOWN_LIMIT_MS);
+    await virtual?.coordinator.stop();
     await service?.close();
     await control?.close();
     await simulated.close();
@@ -170,14 +201,22 @@ function chosenDynamics({ dynamics, qualityFactor, resonance }: Flags): TwinOpti
   };
 }
 
-async function serve(simulated: Twin, flags: Flags): Promise<Service> {
+/** Time stands still until a service joins. */
+function virtualTime({ controller }: Twin, clock: VirtualClock, speed: number | 'max'): Virtual {
+  const link = new CountedController(controller, clock);
+  const log = (line: string): void => void process.stderr.write(`${line}\n`);
+  const coordinator = new Coordinator({ clock, speed, link, real: systemClock, log });
+  return { clock, link, coordinator };
+}
+
+async function serve(controller: Controller, flags: Flags): Promise<Service> {
   if (flags.pty !== undefined) {
     const path = resolve(flags.pty);
-    const pty = await servePty(simulated.controller, path);
+    const pty = await servePty(controller, path);
     return { url: `serial://${path}`, failed: pty.failed, close: () => pty.close() };
   }
   const asked = flags.tcp === undefined || flags.tcp === true ? TCP_DEFAULT : flags.tcp;
-  const tcp = await serveTcp(simulated.controller, asked);
+  const tcp = await serveTcp(controller, asked);
   const host = tcp.host.includes(':') ? `[${tcp.host}]` : tcp.host;
   return { url: `tcp://${host}:${tcp.port}`, close: () => tcp.close() };
 }
@@ -185,7 +224,8 @@ async function serve(simulated: Twin, flags: Flags): Promise<Service> {
 async function serveControlOf(
   { uid, profile: { digest }, faults }: Twin,
   profile: ChipProfile,
-  { control, units }: Flags,
+  { control, units, speed }: Flags,
+  coordinator: Coordinator | undefined,
 ): Promise<ControlService | null> {
   if (control === undefined) return null;
   const facts = {
@@ -193,16 +233,24 @@ async function serveControlOf(
     units,
     profile,
     profileDigest: digest,
-    speed: () => 1,
+    speed: () => speed,
     faultsActive: () => faults.views(),
   };
-  return serveControl({ ...describeMethods(facts), ...faultMethods(faults) }, control);
+  const time = coordinator?.methods() ?? realTimeMethods();
+  return serveControl({ ...describeMethods(facts), ...faultMethods(faults), ...time }, control);
 }
 
-function announce(url: string, { uid, profile }: Twin, { units, json }: Flags, control?: string): void {
-  const facts = { ready: true, url, uid, units, pid: process.pid, profile, ...(control && { control }) };
+function announce(
+  url: string,
+  { uid, profile }: Twin,
+  { units, json, speed }: Flags,
+  control?: string,
+): void {
+  const extra = { ...(control && { control }), ...(speed !== 1 && { speed }) };
+  const facts = { ready: true, url, uid, units, pid: process.pid, profile, ...extra };
   const kind = `profile ${profile.name} ${profile.digest.slice(0, 8)}`;
-  const controlled = control === undefined ? '' : `, control channel at ${control}`;
+  const paced = speed === 1 ? '' : `, virtual time at speed ${speed} once a service has joined`;
+  const controlled = control === undefined ? '' : `, control channel at ${control}${paced}`;
   const line = json
     ? JSON.stringify(facts)
     : `twin ${uid} with ${units} units (${kind}) is ready at ${url}${controlled}`;
@@ -225,6 +273,13 @@ function integerUpTo(most: number): (text: string) => number {
     if (/^\d+$/.test(text) && value >= 1 && value <= most) return value;
     throw new InvalidArgumentError(`Expected a whole number from 1 to ${most}.`);
   };
+}
+
+function speed(text: string): number | 'max' {
+  const value = Number(text);
+  if (text === 'max') return text;
+  if (text.trim() !== '' && value >= SPEED_MIN && value <= SPEED_MAX) return value;
+  throw new InvalidArgumentError(`Expected max, or a number from ${SPEED_MIN} to ${SPEED_MAX}, such as 100.`);
 }
 
 function seed(text: string): bigint {

@@ -102,7 +102,7 @@ export class VirtualClock implements Clock {
   onceChanged(callback: () => void): () => void {
     const once = (): void => callback();
     this.#wake.add(once);
-    return () => this.#wake.delete(once);
+    return () => void this.#wake.delete(once);
   }
 
   /**

@@ -89,6 +89,12 @@ export class TwinControl {
     });
   }
 
+  /** Says something that is not answered; nothing happens on a channel that is closed. */
+  notify(method: string, params?: object): void {
+    if (this.#end !== null) return;
+    this.#socket.write(`${JSON.stringify({ jsonrpc: '2.0', method, ...(params && { params }) })}\n`);
+  }
+
   onNotification(callback: (method: string, params: unknown) => void): void {
     this.#onNotification = callback;
   }

@@ -99,6 +99,8 @@ describe('the configuration of serve', () => {
     [{ port: 'http' }, {}],
     [{ metricsPort: '-1' }, {}],
     [{ deviceId: 'chip 0' }, {}],
+    [{ clock: '192.168.1.7:7701' }, {}],
+    [{}, { THERMOLOOP_CLOCK: '7701x' }],
     [{}, { THERMOLOOP_EXPECT_BACKEND: 'simulation' }],
     [{}, { THERMOLOOP_RATE_LIMIT: '0' }],
     [{}, { THERMOLOOP_LOG_LEVEL: 'loud' }],
@@ -107,6 +109,11 @@ describe('the configuration of serve', () => {
     const { code, remedy } = refusal({ device: DEVICE, ...flags }, environment);
     expect(code).toBe('bad-setting');
     expect(remedy.length).toBeGreaterThan(10);
+  });
+
+  it("takes the clock of a twin's control channel", () => {
+    expect(config({ device: DEVICE }).clock).toBeNull();
+    expect(config({ device: DEVICE }, { THERMOLOOP_CLOCK: '127.0.0.1:7701' }).clock).toBe('127.0.0.1:7701');
   });
 
   it('does not speak plain text beyond loopback unless told', () => {

@@ -6,6 +6,8 @@ import { parsePortUrl, TransportError } from '../../transports/index.ts';
 
 export interface ServeConfig {
   device: string;
+  /** Control channel of a twin whose virtual time the device's link keeps, host:port; null: real time. */
+  clock: string | null;
   deviceId: string;
   host: string;
   /** 0 takes a free one. */
@@ -48,6 +50,7 @@ interface Setting {
 /** By the name in the file; the flag is the same name in kebab case where there is one. */
 const settings = {
   device: { variable: 'THERMOLOOP_DEVICE' },
+  clock: { variable: 'THERMOLOOP_CLOCK' },
   deviceId: { variable: 'THERMOLOOP_DEVICE_ID', fallback: 'chip-0' },
   host: { variable: 'THERMOLOOP_HOST', fallback: '127.0.0.1' },
   port: { variable: 'THERMOLOOP_PORT', fallback: '8080' },
@@ -88,9 +91,11 @@ export function serveConfig(sources: Sources): ServeConfig {
     const { variable, fallback } = settings[name] as Setting;
     return sources.flags[name] ?? filled(sources.environment[variable]) ?? file[name] ?? fallback;
   };
-  const twinControl = controlChannel(get('twinControl'));
+  const twinControl = controlChannel(get, 'twinControl');
+  const clock = controlChannel(get, 'clock');
   const config: ServeConfig = {
     device: checkDevice(get('device')),
+    clock,
     deviceId: check(get, 'deviceId', /^[\w.-]{1,64}$/, 'letters, digits, dot, dash and underscore'),
     host: get('host') ?? '',
     port: port(get, 'port'),
@@ -98,7 +103,7 @@ export function serveConfig(sources: Sources): ServeConfig {
     metricsHost: get('metricsHost') ?? '',
     metricsPort: port(get, 'metricsPort'),
     captureDir: get('captureDir') ?? null,
-    expectBackend: expectedBackend(get('expectBackend'), twinControl !== null),
+    expectBackend: expectedBackend(get('expectBackend'), twinControl !== null || clock !== null),
     twinControl,
     rateLimitPerMinute:
       get('rateLimit') === undefined
@@ -180,15 +185,19 @@ function port(get: (name: SettingName) => string | undefined, name: SettingName)
   throw new ConfigError('bad-setting', `${name} is ${value}`, 'Allowed: 0 to 65535.');
 }
 
-function controlChannel(address: string | undefined): string | null {
+function controlChannel(
+  get: (name: SettingName) => string | undefined,
+  name: 'clock' | 'twinControl',
+): string | null {
+  const address = get(name);
   if (address === undefined) return null;
   try {
     controlAddress(address);
     return address;
   } catch (cause) {
     if (!(cause instanceof ControlClientError)) throw cause;
-    const remedy = `${cause.remedy} (THERMOLOOP_TWIN_CONTROL)`;
-    throw new ConfigError('bad-setting', `twinControl: ${cause.message}`, remedy, cause);
+    const remedy = `${cause.remedy} (${settings[name].variable})`;
+    throw new ConfigError('bad-setting', `${name}: ${cause.message}`, remedy, cause);
   }
 }
 
@@ -196,7 +205,8 @@ function controlChannel(address: string | undefined): string | null {
 function expectedBackend(value: string | undefined, isTwin: boolean): ExpectedBackend | null {
   if (value === undefined) return isTwin ? 'twin' : null;
   if ((value === 'chip' || value === 'replay') && isTwin) {
-    const remedy = 'Only a twin has a control channel: leave THERMOLOOP_TWIN_CONTROL out, or expect a twin.';
+    const remedy =
+      'Only a twin has a control channel: leave THERMOLOOP_TWIN_CONTROL and THERMOLOOP_CLOCK out, or expect a twin.';
     throw new ConfigError('bad-setting', `twinControl is set, and expectBackend is "${value}"`, remedy);
   }
   if (value === 'chip' || value === 'twin' || value === 'replay') return value;

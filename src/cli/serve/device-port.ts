@@ -11,6 +11,10 @@ export interface DevicePortOptions {
   captureDir: string | null;
   /** The time that the link goes by. */
   clock: Clock;
+  /** What opening and planted delays of the line go by, where that is another time. */
+  lineClock?: Clock;
+  /** Put around the line itself, within any recorder. */
+  around?: (port: Port) => Port;
   /** Instead of the port of the address. */
   openPort?: () => Port;
   log: (level: 'warn' | 'error', message: string, fields: object) => void;
@@ -18,12 +22,14 @@ export interface DevicePortOptions {
 
 /** Makes a fresh, closed port for each attempt to connect. */
 export function devicePorts(options: DevicePortOptions): () => Port {
-  const { url, deviceId, captureDir, clock, log } = options;
+  const { url, deviceId, captureDir, clock, lineClock = clock, around = (port) => port, log } = options;
   const onFault = (error: TransportError): void =>
     log('error', error.message, { device: deviceId, code: error.code, remedy: error.remedy });
-  const open =
+  const line =
     options.openPort ??
-    (() => openPort(url, { clock, captureDecoder: createCaptureDecoder, onCaptureFault: onFault }));
+    (() =>
+      openPort(url, { clock: lineClock, captureDecoder: createCaptureDecoder, onCaptureFault: onFault }));
+  const open = (): Port => around(line());
   if (captureDir === null) return open;
   const onWritten = (path: string): void =>
     log('warn', 'the link was lost; what passed before is in a capture', { device: deviceId, capture: path });

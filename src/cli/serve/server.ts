@@ -12,6 +12,7 @@ import { createMonitoring, listenForScrapes } from '../../monitoring/index.ts';
 import { createService, ensureBootstrapKey, feedMonitoring, readingOf } from '../../service/index.ts';
 import { openStore, type Store } from '../../store/index.ts';
 import type { Port } from '../../transports/index.ts';
+import { Participant } from '../lock-step/participant.ts';
 import type { ServeConfig } from './config.ts';
 import { devicePorts } from './device-port.ts';
 import { TwinWatch } from './twin-watch.ts';
@@ -56,7 +57,6 @@ export class WrongBackendError extends Error {
 export async function startServer(config: ServeConfig, options: ServerOptions): Promise<RunningService> {
   // Keys, waiting requests and timestamps are of the machine's time whatever time the device keeps.
   const clock = systemClock;
-  const deviceClock = options.deviceClock ?? systemClock;
   const log = makeLog(config, options);
   const closers: (() => Promise<void> | void)[] = [];
   const close = async (): Promise<void> => {
@@ -73,6 +73,9 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
     closers.push(() => store.close());
     const twin = await watchTwin(config, onLog);
     if (twin !== null) closers.push(() => twin.close());
+    const lockStep = await joinClock(config, onLog);
+    if (lockStep !== null) closers.push(() => lockStep.close());
+    const deviceClock = lockStep?.clock ?? options.deviceClock ?? systemClock;
     const device = new Device({
       id: config.deviceId,
       url: config.device,
@@ -82,6 +85,7 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
         captureDir: config.captureDir,
         openPort: options.openPort,
         clock: deviceClock,
+        ...(lockStep !== null && { lineClock: clock, around: (port) => lockStep.counted(port) }),
         log: onLog,
       }),
       clock: deviceClock,
@@ -161,6 +165,15 @@ async function watchTwin(
   const watch = new TwinWatch({ address: twinControl, clock: systemClock, onLog });
   await watch.start();
   return watch;
+}
+
+/** @throws {ControlClientError} */
+async function joinClock(
+  { clock }: ServeConfig,
+  log: (level: 'info' | 'warn', message: string, fields: object) => void,
+): Promise<Participant | null> {
+  if (clock === null) return null;
+  return Participant.join(clock, { name: `thermoloop serve (process ${process.pid})`, log });
 }
 
 /** Waits for the first outcome of connecting. @throws {WrongBackendError} */

@@ -1,21 +1,26 @@
-/* Drives thermoloop_frame.c over stdin and stdout, for the golden vectors in test/vectors, for a comparison with another
+/* Drives thermoloop_frame.c and thermoloop_patch.c over stdin and stdout, for the golden vectors in test/vectors, for a comparison with another
  * decoder, and by hand:
  *
  *   crc HEX                                  -> crc e3069283
  *   decode host|device MAX_PAYLOAD HEX       -> one line per result, then "."
  *                                               frame KIND FLAGS SESSION SEQ PAYLOAD | corrupt REASON | rejected REASON
  *   encode KIND FLAGS SESSION SEQ PAYLOAD    -> wire HEX, or "refused"
+ *   base HEX                                 -> nothing; the next patch is made against it
+ *   patch HEX                                -> image HEX, or "refused REASON"
  *
  * HEX and PAYLOAD are hexadecimal digits, "-" for no bytes. Exits 2 on a line that is none of these. */
 #include <stdio.h>
 #include <string.h>
 
 #include "thermoloop_frame.h"
+#include "thermoloop_patch.h"
 
 enum { BYTES_MAX = 1 << 19, LINE_MAX_CHARS = 2 * BYTES_MAX + 100 };
 
 static char line[LINE_MAX_CHARS];
 static uint8_t bytes[BYTES_MAX];
+static uint8_t image[BYTES_MAX];
+static size_t image_length;
 static uint8_t wire[TL_WIRE_BYTES(65535)];
 static uint8_t buffer[TL_STUFFED_BYTES(65535)];
 
@@ -87,6 +92,25 @@ static void encode(const unsigned *field, size_t count) {
   print_hex(wire, length);
 }
 
+static void patch(size_t count) {
+  static const char *const reasons[TL_PATCH_RESULTS] = {"ok",
+                                                        "empty",
+                                                        "number-cut-off",
+                                                        "number-too-large",
+                                                        "number-not-shortest",
+                                                        "length-not-shortest",
+                                                        "spans-touch",
+                                                        "beyond-image",
+                                                        "data-cut-off"};
+  const tl_patch_result result = tl_patch_apply(image, image_length, bytes, count);
+  if (result != TL_PATCH_OK) {
+    printf("refused %s\n", reasons[result]);
+    return;
+  }
+  fputs("image ", stdout);
+  print_hex(image, image_length);
+}
+
 /* False: not a command. */
 static bool obey(void) {
   unsigned field[4];
@@ -95,6 +119,17 @@ static bool obey(void) {
   if (sscanf(line, "crc %n", &at) == 0 && at > 0) {
     if ((count = read_hex(line + at)) < 0) return false;
     printf("crc %08lx\n", (unsigned long)tl_crc32c(0, bytes, (size_t)count));
+    return true;
+  }
+  if (sscanf(line, "base %n", &at) == 0 && at > 0) {
+    if ((count = read_hex(line + at)) < 0) return false;
+    image_length = (size_t)count;
+    memcpy(image, bytes, image_length);
+    return true;
+  }
+  if (sscanf(line, "patch %n", &at) == 0 && at > 0) {
+    if ((count = read_hex(line + at)) < 0) return false;
+    patch((size_t)count);
     return true;
   }
   if (sscanf(line, "encode %3u %3u %5u %5u %n", &field[0], &field[1], &field[2], &field[3], &at) == 4 && at > 0) {

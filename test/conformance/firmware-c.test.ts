@@ -7,11 +7,16 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Draw } from '../fuzz/draw.ts';
 import { FrameFuzz } from '../fuzz/frame-fuzz.ts';
+import { mutated } from '../fuzz/random-message.ts';
+import { applyPatch } from '../../firmware-sim/firmware/patch.ts';
+import { patchVectors } from '../support/patch-vectors.ts';
 import { C_COMPILER, compile, dialogue, must } from '../support/c-program.ts';
 import { allStreams, bytesOf, decodedLines, frameVectors, hexOf } from './vectors.ts';
 
 const DAMAGED_STREAMS = 100_000;
 const SEED = 20261124;
+const PATCHES_ROUNDS = 100;
+const SOURCES = ['thermoloop_frame.c', 'thermoloop_patch.c', 'check.c'];
 const source = (name: string): string =>
   fileURLToPath(new URL(`../../examples/firmware-c/${name}`, import.meta.url));
 const orDash = (hex: string): string => (hex === '' ? '-' : hex);
@@ -23,7 +28,7 @@ if (C_COMPILER === null) {
   describe(`the decoder in C, compiled by ${C_COMPILER} with address and undefined behaviour checks`, () => {
     const folder = mkdtempSync(join(tmpdir(), 'thermoloop-c-'));
     const program = join(folder, 'check');
-    beforeAll(() => compile(program, [source('thermoloop_frame.c'), source('check.c')]));
+    beforeAll(() => compile(program, SOURCES.map(source)));
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
     /** Sends streams and returns the lines of each. */
@@ -44,16 +49,18 @@ if (C_COMPILER === null) {
     }
 
     it('needs neither heap nor libc', () => {
-      const object = join(folder, 'frame.o');
-      must(C_COMPILER ?? '', [
-        '-std=c99',
-        '-Os',
-        '-ffreestanding',
-        '-c',
-        source('thermoloop_frame.c'),
-        '-o',
-        object,
-      ]);
+      for (const name of SOURCES.slice(0, 2)) {
+        const flags = [
+          '-std=c99',
+          '-Os',
+          '-ffreestanding',
+          '-c',
+          source(name),
+          '-o',
+          join(folder, `${name}.o`),
+        ];
+        must(C_COMPILER ?? '', flags);
+      }
     });
 
     it('gives the check values of the CRC', async () => {
@@ -87,6 +94,42 @@ if (C_COMPILER === null) {
         ...canonical.map(({ wire }) => `wire ${wire}`),
         ...Array.from({ length: 5 }, () => 'refused'),
       ]);
+    });
+
+    it('applies and refuses the golden patches, each for the reason of the vector', async () => {
+      const { accepts, rejects } = patchVectors;
+      const asked = [...accepts, ...rejects].flatMap(({ base, stream }) => [
+        `base ${orDash(hexOf(base))}`,
+        `patch ${orDash(hexOf(stream))}`,
+      ]);
+      expect(await dialogue(program, asked)).toEqual([
+        ...accepts.map(({ image }) => `image ${hexOf(image)}`),
+        ...rejects.map(({ reason }) => `refused ${reason}`),
+      ]);
+    });
+
+    it('agrees with the twin on damaged patches', async () => {
+      const draw = new Draw(SEED, 2 ** 50);
+      const small = patchVectors.accepts.filter(({ base, stream }) => base.length + stream.length < 400);
+      const asked = Array.from({ length: small.length * PATCHES_ROUNDS }, (_, k) => {
+        const { base, stream } = small[k % small.length];
+        return { base, stream: mutated(stream, draw) };
+      });
+      const lines = asked.flatMap(({ base, stream }) => [
+        `base ${hexOf(base)}`,
+        `patch ${orDash(hexOf(stream))}`,
+      ]);
+      const answers = await dialogue(program, lines);
+      let applied = 0;
+      for (const [k, { base, stream }] of asked.entries()) {
+        const image = base.slice();
+        const defect = applyPatch(image, stream);
+        applied += defect === null ? 1 : 0;
+        const expected = defect === null ? `image ${hexOf(image)}` : `refused ${defect}`;
+        expect(answers[k], `base ${hexOf(base)}, stream ${hexOf(stream)}`).toBe(expected);
+      }
+      expect(applied).toBeGreaterThan(asked.length / 20);
+      expect(applied).toBeLessThan(asked.length);
     });
 
     it(`agrees with the decoder in TypeScript on ${DAMAGED_STREAMS} damaged streams`, async () => {

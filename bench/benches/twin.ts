@@ -19,7 +19,7 @@ export async function run({ say }: { say: (line: string) => void }): Promise<Fig
       figures.push(...(await speedFigures(units, references)));
     }
     say('threads, memory, mask ...');
-    figures.push(...(await threadFigures(say)), ...(await memoryFigures()), ...(await maskFigures()));
+    figures.push(...(await threadFigures()), ...(await memoryFigures()), ...(await maskFigures()));
     return figures;
   } finally {
     if (!('missing' in references)) await references.close();

@@ -1,8 +1,7 @@
 // What the kernel takes of a machine: threads, memory over steps, bytes per unit; and what a mask saves.
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { areaBytesPerUnit } from '../../firmware-sim/chip/kernel/kernel.ts';
 import { figure, median, standardErrorOf, type Figure } from '../figure.ts';
+import { collector } from '../soak/memory.ts';
 import { cpuSeconds, otherLoad, wallSeconds } from '../machine.ts';
 import { REPLICAS } from './speed.ts';
 import { kernelRig, workload, workloadProgram } from './workload.ts';
@@ -17,7 +16,7 @@ const IDLE_SHARE = 0.1;
 const GROWTH_MAX_BYTES = 4 * 2 ** 20;
 
 /** Wall time of one thread over that of two; promised only where the machine is otherwise idle. */
-export async function threadFigures(say: (line: string) => void): Promise<Figure[]> {
+export async function threadFigures(): Promise<Figure[]> {
   const load = workload(workloadProgram(UNITS));
   const one = await kernelRig(load, 1);
   const two = await kernelRig(load, 2);
@@ -35,10 +34,7 @@ export async function threadFigures(say: (line: string) => void): Promise<Figure
   await one.close();
   await two.close();
   const idle = busy <= IDLE_SHARE;
-  if (!idle)
-    say(
-      `threads: others used ${(busy * 100).toFixed(0)} % of the machine; threads2.speedup has no target on a busy one`,
-    );
+  const busyNote = `others used ${(busy * 100).toFixed(0)} % of the machine: no target on a busy one`;
   const updates = STEPS * UNITS * REPLICAS;
   const rate = (name: string, times: number[]): Figure => {
     const rates = times.map((t) => updates / t);
@@ -58,19 +54,14 @@ export async function threadFigures(say: (line: string) => void): Promise<Figure
     figure('threads2.speedup', median(speedup), 'ratio', {
       spread: standardErrorOf(speedup),
       n: ROUNDS,
-      ...(idle ? { target: { min: 1.7 } } : { reference: 1.7 }),
+      ...(idle ? { target: { min: 1.7 } } : { reference: 1.7, note: busyNote }),
     }),
   ];
 }
 
-function collectGarbage(): () => void {
-  setFlagsFromString('--expose-gc');
-  return runInNewContext('gc') as () => void;
-}
-
 /** Memory after ten times the steps over memory after the steps: the WebAssembly memory, and the process. */
 export async function memoryFigures(): Promise<Figure[]> {
-  const collect = collectGarbage();
+  const collect = collector();
   const rig = await kernelRig(workload(workloadProgram(UNITS)), 1);
   const after = async (steps: number): Promise<{ wasm: number; resident: number }> => {
     await rig.run(steps, REPLICAS);

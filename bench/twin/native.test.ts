@@ -1,4 +1,7 @@
 // The native reference has the kernel's bits, so that the bench compares the same work; and says why it is absent.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { missingForNative, nativeReferences } from './native.ts';
 import { kernelRig, workload, workloadProgram } from './workload.ts';
@@ -42,5 +45,15 @@ describe('without a compiler', () => {
     vi.stubEnv('PATH', '/nowhere');
     const references = await nativeReferences();
     expect('missing' in references && references.missing).toMatch(/gcc|AVX2/);
+  });
+
+  it('nor with one that compiles nothing', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'thermoloop-gcc-'));
+    const script = '#!/bin/sh\n[ "$1" = --version ] && exit 0\necho "unknown option" >&2\nexit 1\n';
+    await writeFile(join(folder, 'gcc'), script, { mode: 0o755 });
+    vi.stubEnv('PATH', folder);
+    const references = await nativeReferences();
+    expect('missing' in references && references.missing).toMatch(/does not compile .* unknown option|AVX2/);
+    await rm(folder, { recursive: true });
   });
 });

@@ -93,6 +93,17 @@ export async function nativeReferences(): Promise<NativeReferences | Absent> {
   const missing = await missingForNative();
   if (missing !== null) return { missing };
   const folder = await mkdtemp(join(tmpdir(), 'thermoloop-native-'));
+  const close = (): Promise<void> => rm(folder, { recursive: true });
+  try {
+    return await referencesIn(folder, close);
+  } catch (cause) {
+    await close();
+    const [, why] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+    return { missing: `${COMPILER} does not compile the reference: ${why ?? String(cause)}` };
+  }
+}
+
+async function referencesIn(folder: string, close: () => Promise<void>): Promise<NativeReferences> {
   const programs = {
     widened: await compile(folder, 'native-int16.c'),
     unwidened: await compile(folder, 'native-int16.c', ['-DUNWIDENED']),
@@ -128,6 +139,6 @@ export async function nativeReferences(): Promise<NativeReferences | Absent> {
             countChildCpu(Number(stdout));
             return Number(stdout);
           },
-    close: () => rm(folder, { recursive: true }),
+    close,
   };
 }

@@ -249,7 +249,8 @@ export class Kernel {
   /** One Philox block as the kernel computes it; for known-answer tests. */
   philox(counter: Readonly<Words4>, key: readonly [number, number]): Words4 {
     this.#exports.philoxBlock(this.#area, ...counter, ...key);
-    const word = (q: number): number => this.#parameters.getUint32(L.S_WORDS + 32 * q, true);
+    const half = (unit: number): number => this.#parameters.getUint32(L.S_INDEX + 32 * unit, true) / 2;
+    const word = (q: number): number => half(2 * q + 1) * 65536 + half(2 * q);
     return [word(0), word(1), word(2), word(3)];
   }
 

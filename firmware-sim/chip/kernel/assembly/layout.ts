@@ -79,23 +79,21 @@ export const C_RAIL_NEGATIVE = 132;
 export const C_HALF_FORCE = 136;
 
 // Scratch of a worker, behind its parameter block.
-/** Philox words [word][8 replicas], u32. */
-export const S_WORDS = 144;
-/** Keys of its ten rounds, two words each. */
-export const S_KEYS = 272;
-/** Addresses in the Gaussian table of 8 units x 8 replicas, relative to TABLE. */
-export const S_INDEX = 352;
+/** Keys of the ten rounds of Philox, two words each. */
+export const S_KEYS = 144;
+/** Addresses in the Gaussian table of 8 units x 8 replicas, relative to TABLE: twice the halves of the Philox words. */
+export const S_INDEX = 224;
 /** Noise of 8 units x 8 replicas, i32. */
-export const S_NOISE = 608;
+export const S_NOISE = 480;
 /** Row sums of 4 units x 8 replicas: low bits, then the rest, i32. */
-export const S_LOW = 864;
-export const S_HIGH = 992;
+export const S_LOW = 736;
+export const S_HIGH = 864;
 /** The same, put together and scaled to the coupling multiplier's input. */
-export const S_SUM = 1120;
+export const S_SUM = 992;
 // Words of the oscillator cell. Distance from the states to the voltages; 0: overdamped units.
-export const O_VELOCITY = 1248;
+export const O_VELOCITY = 1120;
 /** Right shift that brings a voltage to the scale of the state. */
-export const O_FINENESS = 1252;
+export const O_FINENESS = 1124;
 /** (1 - e^-u) 2^30. */
-export const O_DECAY = 1256;
-export const S_BYTES = 1264;
+export const O_DECAY = 1128;
+export const S_BYTES = 1136;

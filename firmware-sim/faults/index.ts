@@ -6,6 +6,7 @@ export { FAULTS_MAX, FaultRegistry } from './registry.ts';
 export type { FaultRegistryOptions, FaultView, PlantedFault } from './registry.ts';
 export { faultSchema, faultTarget, parseFault } from './schema.ts';
 export type { FaultInput, FaultLimits, FaultSpec, FaultTarget } from './schema.ts';
+export { SensorFaultEffects } from './sensor-faults.ts';
 export { FAULT_COMPONENTS, FAULT_TABLE, FAULT_TYPES } from './vocabulary.ts';
 export type {
   CellNumber,

@@ -147,7 +147,9 @@ const link: Record<Failure, PossibleCell | ImpossibleCell> = {
 
 const reading = signed(1e6);
 const sensor: Record<Failure, PossibleCell | ImpossibleCell> = {
-  off: possible('the channel is missing from the telemetry'),
+  off: possible(
+    'the sensor says nothing: null in the telemetry; the firmware takes an unknown die for too hot',
+  ),
   stuck: possible('one value for ever', {
     magnitude: takes('that value; left out, the first one that is read once the fault is in force', {
       channel: reading,
@@ -166,7 +168,7 @@ const sensor: Record<Failure, PossibleCell | ImpossibleCell> = {
     magnitude: needs('time constant', { s: { least: 1e-3, most: 1e6 } }),
   }),
   delayed: possible('old values', { magnitude: needs('how old', { s: { least: 1e-3, most: 3600 } }) }),
-  intermittent: possible('the channel is missing from the telemetry while it fails', { windows: true }),
+  intermittent: possible('the sensor says nothing while it fails', { windows: true }),
   drift: possible('an error that grows from 0 with device time', {
     rate: needs('growth of the error per second', { channel: reading }),
   }),

@@ -31,6 +31,11 @@ export interface ByteSink {
   end?(): void;
 }
 
+/** What a sensor says instead of what it measures; NaN: nothing. */
+export interface SensorFaults {
+  read(sensor: string, value: number): number;
+}
+
 export interface ControllerOptions {
   core: AnalogCore;
   clock: BoardClock;
@@ -43,6 +48,8 @@ export interface ControllerOptions {
   limits: Limits;
   /** Temperature and energy of the chip, on this board's clock. Absent: a board without sensors and thermal limits. */
   thermal?: ThermalModel;
+  /** Sensors that fail; absent: none ever does. */
+  sensorFaults?: SensorFaults;
 }
 
 /** One byte stream to the device. Nothing is written to it before a valid HELLO came in on it. */

@@ -94,8 +94,8 @@ class BoardController implements Controller {
   }
 
   #watchOver(model: ThermalModel): ThermalGuard {
-    const { clock } = this.#options;
-    const sensors = new BoardSensors(clock, model);
+    const { clock, sensorFaults } = this.#options;
+    const sensors = new BoardSensors(clock, model, sensorFaults);
     const onTrip = (die_C: number): void => this.#event({ type: 'fault', value: this.#boot.trip(die_C) });
     return new ThermalGuard({ clock, model, sensors, onTrip });
   }

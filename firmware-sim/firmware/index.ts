@@ -7,5 +7,7 @@ export type {
   Controller,
   ControllerOptions,
   DeviceIdentity,
+  SensorFaults,
 } from './contract.ts';
 export { createController } from './controller.ts';
+export { SENSOR_UNITS } from './sensors.ts';

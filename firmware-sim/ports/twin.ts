@@ -3,8 +3,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createTwinCore, dynamicsName, IDEAL_PROFILE, profileDigest } from '../chip/index.ts';
 import type { ChipProfile, CoreDynamics } from '../chip/index.ts';
 import { ThermalModel } from '../chip/thermal/index.ts';
-import { CoreFaultEffects, FaultRegistry } from '../faults/index.ts';
-import { createController, twinCapabilities, twinLimits } from '../firmware/index.ts';
+import { CoreFaultEffects, FaultRegistry, SensorFaultEffects } from '../faults/index.ts';
+import { createController, SENSOR_UNITS, twinCapabilities, twinLimits } from '../firmware/index.ts';
 import type { BoardClock, Controller } from '../firmware/index.ts';
 import { withFaultLine } from './fault-line.ts';
 
@@ -67,7 +67,7 @@ export async function createTwin(options: TwinOptions): Promise<Twin> {
   const faults = new FaultRegistry({
     now_s: deviceTime_s,
     after: (delay_s, callback) => clock.after(delay_s * 1000, callback),
-    limits: { units, sensors: {} },
+    limits: { units, sensors: SENSOR_UNITS },
   });
   const thermal = new ThermalModel(thermalOf(profile, options.ambient_C), started_ms / 1000);
   const core = await createTwinCore({
@@ -91,6 +91,7 @@ export async function createTwin(options: TwinOptions): Promise<Twin> {
     capabilities: twinCapabilities(units, thermal.parameters),
     limits: twinLimits(units),
     thermal,
+    sensorFaults: new SensorFaultEffects(faults),
   });
   return {
     controller: withFaultLine(controller, faults, clock),

@@ -34,7 +34,7 @@ export interface LimiterTake {
   raw: RawSpan | null;
 }
 
-/** How often bytes leave: the quantum is rate times this. */
+/** How often bytes leave while more than this wait: the quantum is rate times this. */
 const TICK_MS = 1;
 /** A line that is driven late may catch up with what waits here; more is not read from the host. */
 const MOST_WAITING_MS = 20;
@@ -50,7 +50,6 @@ let lanes = 0;
 
 /** Moves bytes from one socket to another through a lane. */
 function join(from: Socket, to: Socket, onLeave?: LaneOptions['onLeave']): void {
-  let timer: NodeJS.Timeout | null = null;
   const lane = new LimitedLane({
     rate_Bps: config.rate_Bps,
     loss: config.loss,
@@ -58,18 +57,29 @@ function join(from: Socket, to: Socket, onLeave?: LaneOptions['onLeave']): void 
     onLeave,
     deliver: (piece) => void to.write(piece),
   });
+  let isArmed = false;
+  let isOver = false;
+  const arm = (): void => {
+    if (isArmed || isOver || lane.waiting_bytes === 0) return;
+    isArmed = true;
+    // Timers are too coarse for the end of a short frame, which is what a round trip waits for.
+    if (lane.waiting_bytes > (config.rate_Bps * TICK_MS) / 1000) setTimeout(tick, TICK_MS);
+    else setImmediate(tick);
+  };
   const tick = (): void => {
+    isArmed = false;
+    if (isOver) return;
     lane.advance(sharedNow_ms());
     if (lane.waiting_bytes < mostWaiting_bytes) from.resume();
-    timer = lane.waiting_bytes > 0 ? setTimeout(tick, TICK_MS) : null;
+    arm();
   };
   from.on('data', (bytes: Buffer) => {
     lane.push(bytes, sharedNow_ms());
     if (lane.waiting_bytes >= mostWaiting_bytes) from.pause();
-    timer ??= setTimeout(tick, TICK_MS);
+    arm();
   });
   from.on('close', () => {
-    if (timer !== null) clearTimeout(timer);
+    isOver = true;
     to.destroy();
   });
   from.on('error', () => undefined); // a connection that was cut; `close` follows

@@ -1,4 +1,4 @@
-/* Drives thermoloop_frame.c and thermoloop_patch.c over stdin and stdout, for the golden vectors in test/vectors, for a comparison with another
+/* Drives the other files over stdin and stdout, for the golden vectors in test/vectors, for a comparison with another
  * decoder, and by hand:
  *
  *   crc HEX                                  -> crc e3069283
@@ -7,12 +7,17 @@
  *   encode KIND FLAGS SESSION SEQ PAYLOAD    -> wire HEX, or "refused"
  *   base HEX                                 -> nothing; the next patch is made against it
  *   patch HEX                                -> image HEX, or "refused REASON"
+ *   limits UNITS_MAX STATE_SCALE MIN MAX ...  -> nothing; what the device states, MIN and MAX for coupling, bias, field, J2,
+ *                                               J4 and noise temperature
+ *   program HEX, field HEX                   -> UNITS NOISE_CODE, six scales, codes in the order of the image; or "refused"
  *
  * HEX and PAYLOAD are hexadecimal digits, "-" for no bytes. Exits 2 on a line that is none of these. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "thermoloop_frame.h"
+#include "thermoloop_image.h"
 #include "thermoloop_patch.h"
 
 enum { BYTES_MAX = 1 << 19, LINE_MAX_CHARS = 2 * BYTES_MAX + 100 };
@@ -21,6 +26,7 @@ static char line[LINE_MAX_CHARS];
 static uint8_t bytes[BYTES_MAX];
 static uint8_t image[BYTES_MAX];
 static size_t image_length;
+static tl_image_limits limits;
 static uint8_t wire[TL_WIRE_BYTES(65535)];
 static uint8_t buffer[TL_STUFFED_BYTES(65535)];
 
@@ -111,6 +117,40 @@ static void patch(size_t count) {
   print_hex(image, image_length);
 }
 
+static void read_limits(const char *text) {
+  char *rest;
+  limits.units_max = (uint32_t)strtoul(text, &rest, 10);
+  limits.state_scale = strtod(rest, &rest);
+  for (int which = 0; which < TL_SCALES; which++) {
+    limits.full_scale_min[which] = strtod(rest, &rest);
+    limits.full_scale_max[which] = strtod(rest, &rest);
+  }
+}
+
+static void print_codes(const uint8_t *block, size_t count) {
+  for (size_t k = 0; block != NULL && k < count; k++) printf(" %d", tl_code(block, k));
+}
+
+static void read_image(tl_image_kind kind, size_t count) {
+  tl_image read;
+  if (!tl_image_read(bytes, count, kind, &limits, &read)) {
+    puts("refused");
+    return;
+  }
+  printf("%lu %u", (unsigned long)read.units, (unsigned)read.noise_code);
+  for (int which = 0; which < TL_SCALES; which++) printf(" %.17g", read.scale[which]);
+  print_codes(read.j2, read.units);
+  print_codes(read.j4, read.units);
+  print_codes(read.bias, read.units);
+  for (uint32_t i = 0; i < read.units; i++) {
+    for (uint32_t j = i + 1; read.coupling != NULL && j < read.units; j++) {
+      printf(" %d", tl_code(read.coupling, tl_pair(read.units, i, j)));
+    }
+  }
+  print_codes(read.field, read.units);
+  putchar('\n');
+}
+
 /* False: not a command. */
 static bool obey(void) {
   unsigned field[4];
@@ -130,6 +170,20 @@ static bool obey(void) {
   if (sscanf(line, "patch %n", &at) == 0 && at > 0) {
     if ((count = read_hex(line + at)) < 0) return false;
     patch((size_t)count);
+    return true;
+  }
+  if (sscanf(line, "limits %n", &at) == 0 && at > 0) {
+    read_limits(line + at);
+    return true;
+  }
+  if (sscanf(line, "program %n", &at) == 0 && at > 0) {
+    if ((count = read_hex(line + at)) < 0) return false;
+    read_image(TL_IMAGE_PROGRAM, (size_t)count);
+    return true;
+  }
+  if (sscanf(line, "field %n", &at) == 0 && at > 0) {
+    if ((count = read_hex(line + at)) < 0) return false;
+    read_image(TL_IMAGE_FIELD, (size_t)count);
     return true;
   }
   if (sscanf(line, "encode %3u %3u %5u %5u %n", &field[0], &field[1], &field[2], &field[3], &at) == 4 && at > 0) {

@@ -1,5 +1,5 @@
 /* Frames of the thermoloop wire protocol, version 1: an encoder and a stream decoder for firmware, written from
- * docs/protocol.md (sections 1 and 2) alone. C99, no heap, no libc, no dependency; copy the two files into a firmware.
+ * docs/protocol.md (sections 1 and 2). C99, no heap, no libc, no dependency; copy the two files into a firmware.
  *
  *   UART, USB --bytes--> tl_decoder_push() --> on_result(TL_FRAME, frame)      your dispatcher checks the session
  *   tl_encode(frame) --wire bytes--> the one writer of the interface

@@ -1,4 +1,5 @@
 // Planting, clearing, times and refusals of faults; what they do is tested where it shows.
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { fakeFaults } from '../../test/support/planted-faults.ts';
 import { FAULT_COMPONENTS, FAULT_TABLE, FAULT_TYPES, FaultError, FAULTS_MAX } from './index.ts';
@@ -36,6 +37,7 @@ function refusal(input: unknown): FaultError {
   throw new Error(`accepted: ${JSON.stringify(input)}`);
 }
 
+const documented = readFileSync('docs/twin.md', 'utf8').split('## Faults on demand')[1];
 const cells = FAULT_COMPONENTS.flatMap((component) =>
   FAULT_TYPES.filter((type) => type !== 'ok').map((type) => ({
     component,
@@ -50,6 +52,23 @@ describe('vocabulary', () => {
       'ok off stuck garbage wrong slow delayed intermittent'.split(' '),
     );
   });
+  it.each(cells)(
+    '$component $type stands in docs/twin.md, with the units it takes',
+    ({ component, type, cell }) => {
+      const [head, ...rows] = documented
+        .split('\n')
+        .filter((line) => line.startsWith('| ') && line.split('|').length === 7);
+      const place = head.split('|').findIndex((name) => name.includes(component));
+      const words = rows.find((row) => row.startsWith(`| \`${type}\` |`))?.split('|')[place] ?? '';
+      expect(/^ impossible/.test(words)).toBe(!cell.possible);
+      if (!cell.possible) return;
+      const named = (unit: string): string => (unit === 'channel' ? 'unit' : unit);
+      for (const unit of Object.keys(cell.magnitude?.units ?? {}))
+        expect(words).toContain(`\`${named(unit)}\``);
+      for (const unit of Object.keys(cell.rate?.units ?? {}))
+        expect(words).toContain(`\`${named(unit)}_per_s\``);
+    },
+  );
   it.each(cells.filter(({ cell }) => cell.possible))(
     '$component $type can be planted',
     ({ component, type }) => {

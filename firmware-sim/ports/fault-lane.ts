@@ -68,7 +68,9 @@ export class FaultLane {
 
   #mine(): readonly PlantedFault[] {
     const { direction, inForce } = this.#options;
-    return inForce().filter(({ spec: { target } }) => (target.direction ?? direction) === direction);
+    const all = inForce();
+    if (all.length === 0) return all;
+    return all.filter(({ spec: { target } }) => (target.direction ?? direction) === direction);
   }
 
   #damaged(fault: PlantedFault, bytes: Uint8Array): Uint8Array {

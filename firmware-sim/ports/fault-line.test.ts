@@ -1,6 +1,8 @@
 // Link faults on the streams of a board: what arrives, in which order and when, on a clock moved by hand.
 import { describe, expect, it } from 'vitest';
+import { FrameKind } from '../../src/link/frame/index.ts';
 import { fakeFaults } from '../../test/support/planted-faults.ts';
+import { bootBoard, TestHost } from '../firmware/board.test-support.ts';
 import type { ByteSink, Controller } from '../firmware/index.ts';
 import { LANE_BYTES_MAX } from './fault-lane.ts';
 import { withFaultLine } from './fault-line.ts';
@@ -193,5 +195,72 @@ describe('a line', () => {
     clock.advance(100);
     registry.clearAll();
     expect(toDevice).toEqual([]);
+  });
+});
+
+describe('the firmware behind a failing line', () => {
+  /** A host with a session, on a board whose line fails from now on. */
+  function session(fault: object) {
+    const { registry, clock } = fakeFaults();
+    const { controller } = bootBoard({ clock });
+    const host = new TestHost(withFaultLine(controller, registry, clock));
+    host.hello();
+    registry.inject(fault);
+    return { registry, clock, host };
+  }
+  const isAnswered = (host: TestHost): boolean =>
+    host.request({ type: 'ping', value: { nonce: 7 } }) !== undefined;
+  /** Damaged frames that the firmware has counted, asked once the line is well again. */
+  const corrupt = (host: TestHost): number => {
+    const status = host.request({ type: 'getStatus', value: {} });
+    if (status?.body?.type !== 'deviceStatus') throw new Error('no status');
+    return status.body.value.link?.rxCorrupt ?? 0;
+  };
+
+  it.each(['off', 'stuck'])('%s: no answer, and one once it is cleared', (type) => {
+    const { registry, host } = session(link(type));
+    expect(isAnswered(host)).toBe(false);
+    registry.clearAll();
+    expect(isAnswered(host)).toBe(true);
+    expect(corrupt(host)).toBe(0);
+  });
+
+  it.each([
+    ['wrong', 0.02],
+    ['wrong', 0.2],
+    ['garbage', 0.02],
+    ['garbage', 0.2],
+  ])('%s in a share of %d: frames are lost and counted, none is believed', (type, ratio) => {
+    const target = { direction: 'to-device' };
+    const { registry, host } = session(link(type, { target, ...magnitude(ratio, 'ratio') }));
+    let answered = 0;
+    for (let k = 0; k < 50; k++) answered += isAnswered(host) ? 1 : 0;
+    registry.clearAll();
+    // The first one after it may follow half a frame.
+    isAnswered(host);
+    expect(answered).toBeLessThan(50);
+    expect(corrupt(host)).toBeGreaterThan(0);
+    expect(isAnswered(host)).toBe(true);
+  });
+
+  it.each([
+    ['slow', 1000, 'bytes_per_s'],
+    ['slow', 200, 'bytes_per_s'],
+    ['delayed', 20, 'ms'],
+    ['delayed', 200, 'ms'],
+  ])('%s, %d %s: the answer comes, later', (type, value, unit) => {
+    const { clock, host } = session(link(type, magnitude(value, unit)));
+    const answers = (): number => host.frames.filter(({ kind }) => kind === FrameKind.rpc).length;
+    expect(isAnswered(host)).toBe(false);
+    clock.advance(10);
+    expect(answers()).toBe(0);
+    clock.advance(990);
+    expect(answers()).toBe(1);
+  });
+
+  it.each([0.25, 0.75])('intermittent, %d of each period: answers outside the windows', (duty_ratio) => {
+    const { clock, host } = session(link('intermittent', { period_s: 0.1, duty_ratio }));
+    for (let k = 0; k < 20; k++, clock.advance(10))
+      expect(isAnswered(host)).toBe((k % 10) / 10 >= duty_ratio);
   });
 });

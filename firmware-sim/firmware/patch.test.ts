@@ -25,8 +25,10 @@ describe('applyPatch', () => {
     });
     const base = fc.oneof(bytes, fc.constant(new Uint8Array(5_000)));
     fc.assert(
-      fc.property(base, edits, (before, changes) => {
-        const image = before.slice();
+      fc.property(base, edits, fc.nat(3), (before, changes, shift) => {
+        // Images lie at any address.
+        const image = new Uint8Array(before.length + shift).subarray(shift);
+        image.set(before);
         for (const [at, data] of changes) {
           const from = at % image.length;
           image.set(data.subarray(0, image.length - from), from);

@@ -5,6 +5,7 @@
 const SPELT_LENGTH_MIN = 4;
 /** A head is 4 x gap + length below 2^32, so the format reaches so far. */
 export const PATCH_IMAGE_MAX_BYTES = 2 ** 30;
+const WORD_BYTES = 4;
 /** Head and length, five bytes each at most. */
 const SPAN_OVERHEAD_MAX_BYTES = 10;
 
@@ -20,8 +21,12 @@ export function encodePatch(base: Uint8Array, image: Uint8Array, limit_bytes: nu
   let size = 0;
   let spanEnd = 0;
   let at = 0;
+  const [baseWords, imageWords] = [wordsOf(base), wordsOf(image)];
   for (;;) {
-    while (at < length && base[at] === image[at]) at += 1;
+    while (at < length && base[at] === image[at]) {
+      at += 1;
+      if (at % WORD_BYTES === 0) at = skipEqualWords(baseWords, imageWords, at);
+    }
     if (at === length) break;
     const from = at;
     while (at < length && base[at] !== image[at]) at += 1;
@@ -31,6 +36,20 @@ export function encodePatch(base: Uint8Array, image: Uint8Array, limit_bytes: nu
     spanEnd = at;
   }
   return size === 0 ? null : stream.slice(0, size);
+}
+
+/** The whole words of an image, or none when they do not lie as words do. */
+function wordsOf({ buffer, byteOffset, length }: Uint8Array): Int32Array {
+  if (byteOffset % WORD_BYTES !== 0) return new Int32Array(0);
+  return new Int32Array(buffer, byteOffset, Math.floor(length / WORD_BYTES));
+}
+
+/** The next offset, a multiple of the word, whose words differ; most of two images is equal, and words pass faster. */
+function skipEqualWords(base: Int32Array, image: Int32Array, at: number): number {
+  const words = Math.min(base.length, image.length);
+  let word = at / WORD_BYTES;
+  while (word < words && base[word] === image[word]) word += 1;
+  return word * WORD_BYTES;
 }
 
 /** Head and, if it does not fit there, the length; returns where they end. */

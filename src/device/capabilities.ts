@@ -1,6 +1,7 @@
 // A device's own words, in this floor's terms: identity from its hello, capabilities from GetCapabilities.
 import type { BlockRange, Capabilities, LinkIdentity } from '../link/index.ts';
 import type { BlockRange as FullScales, ProgramRanges } from '../physics/index.ts';
+import { metricsOf } from './telemetry/index.ts';
 import type { DeviceCapabilities, DeviceIdentity } from './types.ts';
 
 /** Who answers: `backend` comes from the hello's `simulated`, unless nobody answers because a recording is played. */
@@ -34,7 +35,20 @@ export function capabilitiesOf(stated: Capabilities): DeviceCapabilities {
     samplesMax: stated.samplesMax,
     recordBytesMax: stated.recordBytesMax,
     seed: stated.seed,
+    telemetry: telemetryOf(stated),
+    dieLimits: dieLimitsOf(stated),
   };
+}
+
+function telemetryOf(stated: Capabilities): DeviceCapabilities['telemetry'] {
+  const { telemetryMask: mask, telemetryMsMin, telemetryMsMax } = stated;
+  if (mask === 0) return null;
+  const metrics = metricsOf(mask);
+  return { mask, metrics, periodMin_s: telemetryMsMin / 1000, periodMax_s: telemetryMsMax / 1000 };
+}
+
+function dieLimitsOf({ dieDerateC, dieTripC, dieClearC }: Capabilities): DeviceCapabilities['dieLimits'] {
+  return dieTripC === 0 ? null : { derate_C: dieDerateC, trip_C: dieTripC, clear_C: dieClearC };
 }
 
 function rangesOf(stated: Capabilities): ProgramRanges {

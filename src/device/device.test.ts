@@ -272,6 +272,8 @@ describe('an operation', () => {
     const link = new FakeLink();
     const { device } = await readyBench([link]);
     link.nextError = new LinkError('refused', 'too hot', { detail: 501 });
+    expect(await code(device.relax(request()))).toBe('device-too-hot');
+    link.nextError = new LinkError('refused', 'no volts', { detail: 502 });
     expect(await code(device.relax(request()))).toBe('device-fault');
     link.nextError = new LinkError('data-loss', 'digest');
     expect(await code(device.relax(request()))).toBe('data-loss');

@@ -6,10 +6,13 @@ import { capabilitiesOf, identityOf } from './capabilities.ts';
 import { failureOf } from './connect-failure.ts';
 import { notStarted, transition, type ConnectionInput, type ConnectionState } from './connection.ts';
 import { DeviceCounting } from './counters.ts';
-import { DeviceError, notReady, toDeviceError, type DeviceReason } from './errors.ts';
+import { DeviceError, notReady, saysMoreThanCancelled, toDeviceError, type DeviceReason } from './errors.ts';
+import { DeviceLog } from './device-log.ts';
+import { DeviceFaults, faultCodeOf, type DeviceFault, type DeviceFaultName } from './faults.ts';
 import { checkIdentity, faultsActive } from './injected-faults.ts';
 import { runOperation } from './operation.ts';
 import { planHold, planRelax, type RunPlan } from './schedule.ts';
+import { TelemetryFeed } from './telemetry/index.ts';
 import type {
   DeviceBackend,
   DeviceCapabilities,
@@ -46,6 +49,8 @@ interface RunningOperation {
 export class Device {
   readonly id: string;
   readonly url: string;
+  /** What its sensors say; subscribed to in every session. */
+  readonly telemetry: TelemetryFeed;
   readonly #options: DeviceOptions;
   /** Random per Device, so that request ids of two processes never meet in a device's reply cache. */
   readonly #clientId: number;
@@ -59,11 +64,11 @@ export class Device {
   #attempt: AbortController | null = null;
   #timer: Timer | null = null;
   #operation: RunningOperation | null = null;
-  /** State and reason of the last log line. */
-  #logged = '';
+  readonly #log: DeviceLog;
   #lastIdentity: DeviceIdentity | null = null;
   #lastCapabilities: DeviceCapabilities | null = null;
   readonly #counting = new DeviceCounting();
+  readonly #faults = new DeviceFaults((fault) => this.#faultChanged(fault));
 
   readonly #connectLink: typeof connect;
 
@@ -74,6 +79,12 @@ export class Device {
     this.url = options.url;
     this.#options = options;
     this.#clientId = options.random32() >>> 0;
+    this.#log = new DeviceLog(options, () => ({ device: this.id, backend: this.backend }));
+    this.telemetry = new TelemetryFeed({
+      clock: options.clock,
+      period_ms: options.telemetryPeriod_ms,
+      log: (...line) => this.#log.line(...line),
+    });
   }
 
   get state(): DeviceStateName {
@@ -108,6 +119,11 @@ export class Device {
   /** Of the device that answered last; null until one was accepted. */
   get capabilities(): DeviceCapabilities | null {
     return this.#lastCapabilities;
+  }
+
+  /** What the device has latched; empty while it is away. */
+  get faults(): readonly DeviceFault[] {
+    return this.#session === null ? [] : this.#faults.list;
   }
 
   /** Grows with every change of the state; an entity tag. */
@@ -164,6 +180,17 @@ export class Device {
   /** An uncoupled run of the program's single units, for the thermometer. */
   hold(request: HoldRequest, options: OperationOptions = {}): Promise<RelaxResult> {
     return this.#operate(request, options, (capabilities) => planHold(request, capabilities));
+  }
+
+  /** Takes a latched fault away once its cause is gone; until then the device refuses, and says why. */
+  async clearFault(name: DeviceFaultName): Promise<void> {
+    if (this.#session === null) throw this.#notReady();
+    try {
+      await this.#session.link.clearFault(faultCodeOf(name));
+    } catch (error) {
+      throw toDeviceError(error, this.id);
+    }
+    this.#faults.cleared(name);
   }
 
   /** Stops what runs, closes the port and stays closed. */
@@ -234,11 +261,9 @@ export class Device {
     }
   }
 
-  // A loss that comes while the caller is cancelling is still a loss: the chip may go on until its watchdog acts.
   #cancelled(cause: unknown): DeviceError {
     const failure = toDeviceError(cause, this.id);
-    const stays: readonly string[] = ['link-lost', 'device-fault', 'device-offline', 'cancelled', 'busy'];
-    return stays.includes(failure.code) ? failure : new DeviceError('cancelled', 'cancelled', { cause });
+    return saysMoreThanCancelled(failure) ? failure : new DeviceError('cancelled', 'cancelled', { cause });
   }
 
   #step(input: ConnectionInput): void {
@@ -251,7 +276,12 @@ export class Device {
       if (action.type === 'release') this.#release();
     }
     if (state === before) return;
-    if (state.name !== before.name) this.#logChange(state);
+    if (state.name !== before.name) this.#log.state(state);
+    this.#changed();
+  }
+
+  #faultChanged(fault: DeviceFault | null): void {
+    if (fault !== null) this.#log.line('error', 'device fault', { fault: fault.name, value: fault.value });
     this.#changed();
   }
 
@@ -268,6 +298,7 @@ export class Device {
     this.#timer?.cancel();
     this.#attempt?.abort();
     this.#session = null;
+    this.telemetry.detach();
   }
 
   #connect(): void {
@@ -289,7 +320,7 @@ export class Device {
       hostVersion,
       images: this.#images,
       signal,
-      onLog: (line) => this.#log('info', 'device log', { level: line.level, text: line.text }),
+      onLog: (line) => this.#log.line('info', 'device log', { level: line.level, text: line.text }),
     });
     try {
       const identity = identityOf(link.identity);
@@ -297,7 +328,9 @@ export class Device {
       checkIdentity(identity, this.#options);
       const capabilities = capabilitiesOf(await link.capabilities());
       // A run of a session that is gone would keep the device busy, and drive the chip for nobody.
-      if ((await link.status()).state === DeviceState.RUNNING) await link.stop();
+      const status = await link.status();
+      if (status.state === DeviceState.RUNNING) await link.stop();
+      this.#faults.attach(link, status.fault);
       return { link, identity, capabilities };
     } catch (error) {
       await link.close();
@@ -313,6 +346,7 @@ export class Device {
     this.#counting.totals.connects++;
     this.#session = session;
     this.#lastCapabilities = session.capabilities;
+    this.telemetry.attach(session.link, session.capabilities);
     this.#step({ type: 'connected' });
     session.link.onClosed((why) => this.#lost(session, why));
   }
@@ -327,6 +361,7 @@ export class Device {
   #lost(session: Session, why: LinkError): void {
     if (this.#session !== session) return;
     this.#session = null;
+    this.telemetry.detach();
     const failure = failureOf(why);
     this.#counting.note(this.#counting.totals.losses, failure.code);
     this.#counting.sessionEnded(session.link.counters());
@@ -355,20 +390,5 @@ export class Device {
 
   #fail(): never {
     throw this.#notReady();
-  }
-
-  #logChange(state: ConnectionState): void {
-    const reason = 'reason' in state ? state.reason : null;
-    const level = state.name === 'offline' || state.name === 'refused' ? 'warn' : 'info';
-    if (state.name === 'connecting' || state.name === 'running') return;
-    // Attempts and operations would fill the log: a state is reported when it, or its reason, is another one.
-    const seen = `${state.name} ${reason?.code}`;
-    if (seen === this.#logged) return;
-    this.#logged = seen;
-    this.#log(level, `device ${state.name}`, { reason: reason?.code, detail: reason?.message });
-  }
-
-  #log(level: 'info' | 'warn' | 'error', message: string, fields: object): void {
-    this.#options.onLog?.(level, message, { device: this.id, backend: this.backend, ...fields });
   }
 }

@@ -20,8 +20,14 @@ describe('device errors', () => {
   });
 
   it('tells what the device says: faults, limits and its own watchdog', () => {
-    expect(of('refused', 'hot', { detail: 501 })).toMatchObject({ code: 'device-fault', detail: 501 });
-    expect(of('run-failed', 'hot', { detail: 503 }).code).toBe('device-fault');
+    expect(of('refused', 'volts', { detail: 502 })).toMatchObject({ code: 'device-fault', detail: 502 });
+    for (const code of ['refused', 'run-failed'] as const)
+      expect(of(code, 'hot', { detail: 501 })).toMatchObject({
+        code: 'device-too-hot',
+        detail: 501,
+        retryable: true,
+      });
+    expect(of('run-failed', 'clipped', { detail: 503 }).code).toBe('device-fault');
     expect(of('refused', 'no', { detail: 207 })).toMatchObject({ code: 'out-of-range', retryable: false });
     expect(of('refused', 'no', { deviceCode: 11 }).code).toBe('out-of-range');
     expect(of('run-failed', 'silence', { detail: 304 }).code).toBe('link-timeout');

@@ -72,6 +72,12 @@ const CODES = {
     outcome: 'unknown',
     remedy: 'Find and remove the cause that the device reports, then clear the fault.',
   },
+  'device-too-hot': {
+    retryable: true,
+    outcome: 'unknown',
+    remedy:
+      'Find out why the die got so hot, let it cool, then clear the fault over-temperature; until then the device refuses to run.',
+  },
 } as const satisfies Record<string, CodeFacts>;
 
 export type DeviceErrorCode = keyof typeof CODES;
@@ -156,10 +162,27 @@ const LINK_CODES: Readonly<Record<LinkErrorCode, DeviceErrorCode>> = {
 
 /** The device's own detail numbers come in groups (docs/protocol.md, status codes). */
 const HOST_SILENT = 304;
+const OVER_TEMP = 501;
 const NOT_REPRESENTABLE: readonly number[] = [204, 205, 206, 207, 305];
 const STATUS_OUT_OF_RANGE = 11;
-const NARROWED: readonly DeviceErrorCode[] = ['out-of-range', 'device-fault'];
+const NARROWED: readonly DeviceErrorCode[] = ['out-of-range', 'device-fault', 'device-too-hot'];
 const isHardware = (detail: number): boolean => detail >= 500 && detail < 600;
+
+/**
+ * Failures that stay what they are when the caller cancelled meanwhile: after a loss the chip may go on until its watchdog
+ * acts, and a fault of the device is news whoever gave up.
+ */
+export function saysMoreThanCancelled({ code }: DeviceError): boolean {
+  const stays: readonly DeviceErrorCode[] = [
+    'link-lost',
+    'device-fault',
+    'device-too-hot',
+    'device-offline',
+    'cancelled',
+    'busy',
+  ];
+  return stays.includes(code);
+}
 
 /** Any failure of an operation as the error of this floor, with what it was caused by. */
 export function toDeviceError(error: unknown, id: string): DeviceError {
@@ -195,6 +218,7 @@ function fromLink(error: LinkError, id: string): DeviceError {
 function codeOfLinkError(error: LinkError): DeviceErrorCode {
   const detail = error.detail ?? 0;
   if (error.code === 'refused' || error.code === 'run-failed') {
+    if (detail === OVER_TEMP) return 'device-too-hot';
     if (isHardware(detail)) return 'device-fault';
     if (detail === HOST_SILENT) return 'link-timeout';
     if (NOT_REPRESENTABLE.includes(detail) || error.deviceCode === STATUS_OUT_OF_RANGE) return 'out-of-range';

@@ -7,3 +7,6 @@ export type { OpenDeviceOptions } from './open-device.ts';
 export { planHold, planRelax } from './schedule.ts';
 export type { RunPlan } from './schedule.ts';
 export type * from './types.ts';
+export { deviceFaultNames } from './faults.ts';
+export type { DeviceFault, DeviceFaultName } from './faults.ts';
+export * from './telemetry/index.ts';

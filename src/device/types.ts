@@ -4,6 +4,7 @@ import type { LinkCounters } from '../link/index.ts';
 import type { ProgramRanges, QuantisedProgram } from '../physics/index.ts';
 import type { Port } from '../transports/port.ts';
 import type { DeviceErrorCode } from './errors.ts';
+import type { TelemetryMetric } from './telemetry/metrics.ts';
 
 /** What answers: the device states in its hello whether it is simulated; `replay` is a recording, and no device. */
 export type DeviceBackend = 'chip' | 'twin' | 'replay';
@@ -26,6 +27,8 @@ export interface DeviceOptions {
   /** Of a twin whose control channel is known; absent: faults in the device cannot be. */
   injectedFaults?: InjectedFaults;
   hostVersion: string;
+  /** How often the sensors are asked for, within what the device allows; default 1000. */
+  telemetryPeriod_ms?: number;
   onLog?(level: 'info' | 'warn' | 'error', message: string, fields: object): void;
 }
 
@@ -77,6 +80,23 @@ export interface DeviceCapabilities {
   recordBytesMax: number;
   /** A run may carry a seed (twins only). */
   seed: boolean;
+  /** What its sensors can tell; null: it has none. */
+  telemetry: {
+    /** As on the wire: one bit for each channel. */
+    mask: number;
+    metrics: TelemetryMetric[];
+    periodMin_s: number;
+    periodMax_s: number;
+  } | null;
+  /** Temperatures of the die, degrees Celsius, that the device itself enforces; null: it enforces none. */
+  dieLimits: {
+    /** Above it the device idles between batches. */
+    derate_C: number;
+    /** At it a run fails, and a fault is latched. */
+    trip_C: number;
+    /** That fault can be cleared below it. */
+    clear_C: number;
+  } | null;
 }
 
 export type DevicePhase = 'programming' | 'verifying' | 'settling' | 'relaxing' | 'reading';

@@ -18,7 +18,7 @@ export type {
   RunRequest,
   RunResult,
 } from './transfers/types.ts';
-export { DeviceState, FaultCode, LoadState, RunPhase, Severity } from './messages/index.ts';
+export { DeviceState, FaultCode, LoadState, RunPhase, Severity, TelemetryChannel } from './messages/index.ts';
 export type {
   BlockRange,
   Capabilities,
@@ -28,4 +28,5 @@ export type {
   Heartbeat,
   Limits,
   RunState,
+  Telemetry,
 } from './messages/index.ts';

@@ -76,6 +76,8 @@ export interface Link {
   /** Round trip in milliseconds. */
   ping(): Promise<number>;
   clearFault(code: number): Promise<void>;
+  /** Readings come as events from now on; replaces the subscription before it, mask 0 ends it. */
+  subscribeTelemetry(period_ms: number, mask: number): Promise<void>;
   counters(): LinkCounters;
   onEvent(callback: (event: Event) => void): void;
   /** Called exactly once, when the link is over; `cancelled` after our own close(). */
@@ -199,6 +201,11 @@ class SessionLink implements Link {
     if (known === undefined) throw new LinkError('refused', `${code} is no fault code`);
     const body = { type: 'clearFault', value: { code: known } } as const;
     await this.#session.command('ClearFault', body, Priority.urgent);
+  }
+
+  async subscribeTelemetry(period_ms: number, mask: number): Promise<void> {
+    const body = { type: 'subscribeTelemetry', value: { periodMs: period_ms, mask: mask >>> 0 } } as const;
+    await this.#session.command('SubscribeTelemetry', body);
   }
 
   counters(): LinkCounters {

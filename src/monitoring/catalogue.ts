@@ -18,6 +18,7 @@ export const jobCauses = [
   'none',
   'link-lost',
   'device-fault',
+  'thermal-stop',
   'service-restart',
   'internal',
   'cancelled',

@@ -45,6 +45,8 @@ export type JobPhase = (typeof JobPhase)[keyof typeof JobPhase];
 export const JobCause = {
   linkLost: 'link-lost',
   deviceFault: 'device-fault',
+  /** The device's own trip limit ended it. */
+  thermalStop: 'thermal-stop',
   serviceRestart: 'service-restart',
   internal: 'internal',
   cancelled: 'cancelled',

@@ -20,6 +20,8 @@ export const CAPABILITIES: NonNullable<RelaxDevice['capabilities']> = {
   samplesMax: 10_000,
   recordBytesMax: 1_000,
   seed: true,
+  telemetry: null,
+  dieLimits: null,
 };
 
 export class FakeDevice implements RelaxDevice {

@@ -23,6 +23,8 @@ export function twinCapabilities(changes: Partial<DeviceCapabilities> = {}): Dev
     samplesMax: 100_000,
     recordBytesMax: 65_536,
     seed: true,
+    telemetry: null,
+    dieLimits: null,
     ...changes,
   };
 }

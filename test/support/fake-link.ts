@@ -4,6 +4,7 @@ import {
   LinkError,
   type Capabilities,
   type DeviceStatus,
+  type Event,
   type Link,
   type LinkIdentity,
   type RunOptions,
@@ -65,6 +66,7 @@ export class FakeLink implements Link {
   #staged = new Set<string>();
   #closed: LinkError | null = null;
   #onClosed: ((why: LinkError) => void)[] = [];
+  #onEvent: ((event: Event) => void)[] = [];
 
   constructor(identity: Partial<LinkIdentity> = {}) {
     this.identity = {
@@ -81,11 +83,20 @@ export class FakeLink implements Link {
     };
   }
 
+  /** What a test changes. */
+  capable: Partial<Capabilities> = {};
+  faults: DeviceStatus['fault'] = [];
   async capabilities(): Promise<Capabilities> {
-    return capabilities;
+    return { ...capabilities, ...this.capable };
   }
   async status(): Promise<DeviceStatus> {
-    return { state: this.deviceState, bootId: 0xabcn, uptimeUs: 0n, bank: [], fault: [] } as DeviceStatus;
+    return {
+      state: this.deviceState,
+      bootId: 0xabcn,
+      uptimeUs: 0n,
+      bank: [],
+      fault: this.faults,
+    } as DeviceStatus;
   }
   async load(image: Uint8Array, options: Parameters<Link['load']>[1]): ReturnType<Link['load']> {
     this.calls.push('load');
@@ -129,14 +140,23 @@ export class FakeLink implements Link {
   async ping(): Promise<number> {
     return 1;
   }
-  async clearFault(): Promise<void> {
-    this.calls.push('clearFault');
+  async clearFault(code: number): Promise<void> {
+    this.calls.push(`clearFault ${code}`);
+    this.#throwNext();
   }
   counters(): ReturnType<Link['counters']> {
     return newLinkCounters();
   }
-  onEvent(): void {
-    this.calls.push('onEvent');
+  async subscribeTelemetry(period_ms: number, mask: number): Promise<void> {
+    this.calls.push(`subscribeTelemetry ${period_ms} ${mask.toString(2)}`);
+    this.#throwNext();
+  }
+  onEvent(callback: (event: Event) => void): void {
+    this.#onEvent.push(callback);
+  }
+  /** What the device says by itself. */
+  emit(body: NonNullable<Event['body']>): void {
+    for (const callback of this.#onEvent) callback({ bootId: 0xabcn, uptimeUs: 0n, eventSeq: 1, body });
   }
   onClosed(callback: (why: LinkError) => void): void {
     this.#onClosed.push(callback);

@@ -100,6 +100,54 @@ export const metricCatalogue = {
     help: 'Smoothed round trip of requests.',
     labels: device,
   },
+  thermoloop_device_latched_faults: {
+    type: 'gauge',
+    help: 'Faults that the device has latched; runs are refused until they are cleared.',
+    labels: device,
+  },
+  thermoloop_telemetry_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When the last reading of the sensors came, Unix time of the clock of the device.',
+    labels: device,
+  },
+  thermoloop_telemetry_max_age_seconds: {
+    type: 'gauge',
+    help: 'Readings older than this are stale; their values are not exported.',
+    labels: device,
+  },
+  thermoloop_die_temperature_celsius: {
+    type: 'gauge',
+    help: 'Temperature of the die.',
+    labels: [...device, 'sensor'],
+  },
+  thermoloop_board_temperature_celsius: {
+    type: 'gauge',
+    help: 'Temperature of the board, and of its surroundings.',
+    labels: [...device, 'sensor'],
+  },
+  thermoloop_die_temperature_limit_celsius: {
+    type: 'gauge',
+    help: 'Limits that the device enforces: derate, above which it idles between batches, and stop.',
+    labels: [...device, 'level'],
+  },
+  thermoloop_supply_volts: { type: 'gauge', help: 'Voltage of a rail.', labels: [...device, 'rail'] },
+  thermoloop_supply_amperes: { type: 'gauge', help: 'Current of a rail.', labels: [...device, 'rail'] },
+  thermoloop_energy_joules_total: {
+    type: 'counter',
+    help: 'Electrical energy at the rails since the device was powered on.',
+    labels: [...device, 'phase'],
+  },
+  thermoloop_thermal_hold_seconds_total: {
+    type: 'counter',
+    help: 'Time that runs idled on the device for its die to cool.',
+    labels: device,
+  },
+  thermoloop_readings_total: { type: 'counter', help: 'Values converted by the device.', labels: device },
+  thermoloop_saturated_readings_total: {
+    type: 'counter',
+    help: 'Values converted that stood at an end of the converter.',
+    labels: device,
+  },
   thermoloop_jobs: {
     type: 'gauge',
     help: 'Jobs in the store by state.',

@@ -33,7 +33,25 @@ const reading: DeviceReading = {
     reconnects: 6,
     smoothedRoundTrip_s: 0.002,
   },
+  latchedFaults: 0,
+  telemetry: {
+    at_s: 1_800_000_000,
+    maxAge_s: 10,
+    isFresh: true,
+    limits: { derate_C: 80, trip_C: 95 },
+    values: {
+      dieTemperature_C: 61.5,
+      boardTemperature_C: 52,
+      ambientTemperature_C: 45,
+      coreVoltage_V: 0.89,
+      ioCurrent_A: 0.2,
+      relaxEnergy_J: 1234.5,
+      saturatedReadings: 7,
+      thermalHold_s: 3,
+    },
+  },
 };
+const sensed = reading.telemetry as NonNullable<DeviceReading['telemetry']>;
 
 function monitoring(devices: () => DeviceReading[] = () => [reading]) {
   return createMonitoring({
@@ -102,6 +120,47 @@ describe('/metrics', () => {
     expect(linesOf(text, 'thermoloop_device_info')).toHaveLength(1);
     expect(text).toContain('thermoloop_link_up{device="chip-0",backend="twin"} 0');
     expect(linesOf(text, 'thermoloop_link_smoothed_round_trip_seconds')).toEqual([]);
+  });
+
+  it('shows what the sensors said, by sensor, rail and phase', async () => {
+    const text = await monitoring().render();
+    const of = 'device="chip-0",backend="twin"';
+    for (const line of [
+      `thermoloop_die_temperature_celsius{${of},sensor="die"} 61.5`,
+      `thermoloop_board_temperature_celsius{${of},sensor="board"} 52`,
+      `thermoloop_board_temperature_celsius{${of},sensor="ambient"} 45`,
+      `thermoloop_die_temperature_limit_celsius{${of},level="derate"} 80`,
+      `thermoloop_die_temperature_limit_celsius{${of},level="stop"} 95`,
+      `thermoloop_supply_volts{${of},rail="core"} 0.89`,
+      `thermoloop_supply_amperes{${of},rail="io"} 0.2`,
+      `thermoloop_energy_joules_total{${of},phase="relax"} 1234.5`,
+      `thermoloop_saturated_readings_total{${of}} 7`,
+      `thermoloop_thermal_hold_seconds_total{${of}} 3`,
+      `thermoloop_telemetry_timestamp_seconds{${of}} 1800000000`,
+      `thermoloop_telemetry_max_age_seconds{${of}} 10`,
+      `thermoloop_device_latched_faults{${of}} 0`,
+    ])
+      expect(text).toContain(line);
+  });
+
+  it('removes old and missing values, and keeps the time of the last reading', async () => {
+    const now: DeviceReading[] = [reading];
+    const metrics = monitoring(() => now);
+    await metrics.render();
+    now[0] = { ...reading, telemetry: { ...sensed, values: { dieTemperature_C: null, coreVoltage_V: 0.9 } } };
+    let text = await metrics.render();
+    expect(linesOf(text, 'thermoloop_die_temperature_celsius')).toEqual([]);
+    expect(linesOf(text, 'thermoloop_energy_joules_total')).toEqual([]);
+    expect(linesOf(text, 'thermoloop_supply_volts')).toHaveLength(1);
+    now[0] = { ...reading, up: false, telemetry: { ...sensed, isFresh: false } };
+    text = await metrics.render();
+    for (const name of ['die_temperature_celsius', 'supply_volts', 'energy_joules_total', 'readings_total'])
+      expect(linesOf(text, `thermoloop_${name}`)).toEqual([]);
+    expect(linesOf(text, 'thermoloop_telemetry_timestamp_seconds')).toHaveLength(1);
+    now[0] = { ...reading, telemetry: null };
+    text = await metrics.render();
+    expect(linesOf(text, 'thermoloop_telemetry_timestamp_seconds')).toEqual([]);
+    expect(linesOf(text, 'thermoloop_die_temperature_limit_celsius')).toEqual([]);
   });
 
   it('starts every closed set at 0, and counts jobs with their heat', async () => {

@@ -1,13 +1,9 @@
 // The registry behind /metrics: turns plain readings and reports of the other rooms into the metrics of the catalogue.
-// Nothing else in the product imports prom-client. A scrape reads memory only, never a device.
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import {
-  deviceStates,
-  linkErrorKinds,
-  metricCatalogue,
-  type MetricEntry,
-  type MetricName,
-} from './catalogue.ts';
+// Nothing outside this room imports prom-client. A scrape reads memory only, never a device.
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { deviceStates, linkErrorKinds, type MetricName } from './catalogue.ts';
+import { makeMetrics, type Metrics } from './metrics.ts';
+import { clearTelemetry, showTelemetry, type TelemetryReading } from './telemetry.ts';
 
 /** What a device counted on its link, plain numbers. */
 export interface LinkReading {
@@ -32,6 +28,9 @@ export interface DeviceReading {
   up: boolean;
   identity: { firmware: string; chipId: string; schema: string } | null;
   link: LinkReading | null;
+  latchedFaults: number;
+  /** Null without sensors, or without a link. */
+  telemetry: TelemetryReading | null;
 }
 
 export interface JobReport {
@@ -107,64 +106,20 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
   };
 }
 
-interface Metrics {
-  counter(name: MetricName): Counter;
-  gauge(name: MetricName): Gauge;
-  histogram(name: MetricName): Histogram;
-}
-
-function makeMetrics(registry: Registry): Metrics {
-  const counters = new Map<MetricName, Counter>();
-  const gauges = new Map<MetricName, Gauge>();
-  const histograms = new Map<MetricName, Histogram>();
-  for (const [key, entry] of Object.entries(metricCatalogue) as [MetricName, MetricEntry][]) {
-    const { help, type, buckets } = entry;
-    const common = { name: key, help, labelNames: [...entry.labels], registers: [registry] };
-    if (type === 'counter') {
-      const counter = new Counter(common);
-      for (const labels of closedSets(entry)) counter.inc(labels, 0);
-      counters.set(key, counter);
-    } else if (type === 'gauge') {
-      const gauge = new Gauge(common);
-      for (const labels of closedSets(entry)) gauge.set(labels, 0);
-      gauges.set(key, gauge);
-    } else histograms.set(key, new Histogram({ ...common, buckets: [...(buckets ?? [])] }));
-  }
-  return {
-    counter: (name) => found(counters, name),
-    gauge: (name) => found(gauges, name),
-    histogram: (name) => found(histograms, name),
-  };
-}
-
-function found<T>(metrics: ReadonlyMap<MetricName, T>, name: MetricName): T {
-  const metric = metrics.get(name);
-  if (metric === undefined) throw new Error(`${name} has another type in the catalogue`);
-  return metric;
-}
-
-/** Every combination of the closed label sets; none for a metric with an open label. */
-function closedSets({ labels, values }: MetricEntry): Record<string, string>[] {
-  if (labels.length === 0 || values === undefined) return [];
-  return labels.reduce<Record<string, string>[]>(
-    (sets, label) =>
-      sets.flatMap((set) => (values[label] ?? []).map((value) => ({ ...set, [label]: value }))),
-    [{}],
-  );
-}
-
 function readDevices(metrics: Metrics, devices: readonly DeviceReading[]): void {
   // Old label sets (another firmware, a device that is gone) must vanish: a frozen value is a lie.
   const gauges = [
     'device_info',
     'expected_backend_info',
     'device_state',
+    'device_latched_faults',
     'link_up',
     'link_smoothed_round_trip_seconds',
   ];
   const counters = ['bytes', 'frames', 'errors', 'retransmits', 'replayed_bytes', 'reconnects'];
   for (const name of gauges) metrics.gauge(`thermoloop_${name}` as MetricName).reset();
   for (const name of counters) metrics.counter(`thermoloop_link_${name}_total` as MetricName).reset();
+  clearTelemetry(metrics);
   for (const reading of devices) readDevice(metrics, reading);
 }
 
@@ -180,6 +135,8 @@ function readDevice(metrics: Metrics, reading: DeviceReading): void {
     const { firmware, chipId: chip_id, schema } = identity;
     metrics.gauge('thermoloop_device_info').set({ ...of, firmware, chip_id, schema }, 1);
   }
+  metrics.gauge('thermoloop_device_latched_faults').set(of, reading.latchedFaults);
+  if (reading.telemetry !== null) showTelemetry(metrics, of, reading.telemetry);
   if (link === null) return;
   const bytes = metrics.counter('thermoloop_link_bytes_total');
   bytes.inc({ ...of, direction: 'received' }, link.rxBytes);

@@ -24,6 +24,7 @@ import { liveRoutes } from './routes/live.ts';
 import { modelRoutes } from './routes/models.ts';
 import { problemRoutes } from './routes/problems.ts';
 import { sampleRoutes } from './routes/samples.ts';
+import { telemetryRoutes } from './routes/telemetry.ts';
 
 /** Every body but a model's. */
 const BODY_BYTES_MAX = 2 ** 20;
@@ -67,6 +68,7 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   await app.register(aboutRoutes({ ...context, requestsPerMinute }));
   await app.register(problemRoutes());
   await app.register(deviceRoutes(context));
+  await app.register(telemetryRoutes(context));
   await app.register(modelRoutes(context));
   await app.register(jobRoutes(context));
   await app.register(sampleRoutes(context));

@@ -1,6 +1,7 @@
 // What the service is made of: everything from outside that routes use, handed in once by createService.
 import type { FastifyBaseLogger } from 'fastify';
 import type { Clock, ClockFacts } from '../clock/clock.ts';
+import type { DeviceFault, DeviceFaultName, Series, SeriesQuery, TelemetryStatus } from '../device/index.ts';
 import type { JobRunner, RelaxDevice } from '../jobs/index.ts';
 import type { Store } from '../store/index.ts';
 
@@ -18,8 +19,13 @@ export interface ServiceDevice extends Omit<RelaxDevice, 'relax'> {
   } | null;
   /** Whose time the device and its link keep. */
   readonly clock: ClockFacts;
+  /** What it has latched; empty while it is away. */
+  readonly faults: readonly DeviceFault[];
+  readonly telemetry: { readonly status: TelemetryStatus; series(query: SeriesQuery): Series };
   /** Grows with every change. */
   readonly revision: number;
+  /** Rejects with what the device says against it. */
+  clearFault(name: DeviceFaultName): Promise<void>;
 }
 
 export interface ServiceOptions {

@@ -10,7 +10,10 @@ const sum = (counts: Readonly<Record<string, number>>): number =>
 
 /** A device as a scrape sees it; memory only. */
 export function readingOf(
-  device: Pick<Device, 'id' | 'state' | 'backend' | 'identity' | 'counters'>,
+  device: Pick<
+    Device,
+    'id' | 'state' | 'backend' | 'identity' | 'counters' | 'capabilities' | 'faults' | 'telemetry'
+  >,
   expectedBackend: string | null,
 ): DeviceReading {
   const { identity, state } = device;
@@ -27,6 +30,23 @@ export function readingOf(
       schema: identity.schemaHash,
     },
     link: counters.link && linkReading(counters.link, Math.max(0, counters.connects - 1)),
+    latchedFaults: device.faults.length,
+    telemetry: telemetryReading(device),
+  };
+}
+
+function telemetryReading({
+  telemetry,
+  capabilities,
+}: Pick<Device, 'telemetry' | 'capabilities'>): DeviceReading['telemetry'] {
+  if (capabilities === null || capabilities.telemetry === null) return null;
+  const { latest, reason, maxAge_s } = telemetry.status;
+  return {
+    at_s: latest && latest.at_ms / 1000,
+    maxAge_s,
+    isFresh: reason === null,
+    limits: capabilities.dieLimits,
+    values: latest?.values ?? {},
   };
 }
 

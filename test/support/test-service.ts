@@ -4,6 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock/clock.ts';
+import {
+  TelemetryHistory,
+  type DeviceFault,
+  type DeviceFaultName,
+  type TelemetryStatus,
+} from '../../src/device/index.ts';
 import { FakeDevice } from '../fakes/relax-device.ts';
 import { createJobRunner, type CalibrationProcedure, type JobRunner } from '../../src/jobs/index.ts';
 import { openStore, type Store } from '../../src/store/index.ts';
@@ -24,6 +30,24 @@ export class ApiDevice extends FakeDevice implements ServiceDevice {
     schemaHash: '1cc9d8e7',
     bootId: '1',
   };
+  faults: DeviceFault[] = [];
+  /** What clearFault rejects with. */
+  refuseClear: Error | null = null;
+  readonly history = new TelemetryHistory();
+  telemetryStatus: TelemetryStatus = {
+    latest: null,
+    reason: { code: 'no-sensors', message: 'it has none', remedy: 'none' },
+    period_s: null,
+    maxAge_s: 10,
+    readings: 0,
+  };
+  get telemetry(): ServiceDevice['telemetry'] {
+    return { status: this.telemetryStatus, series: (query) => this.history.series(query) };
+  }
+  async clearFault(name: DeviceFaultName): Promise<void> {
+    if (this.refuseClear !== null) throw this.refuseClear;
+    this.faults = this.faults.filter((fault) => fault.name !== name);
+  }
   override become(state: ServiceDevice['state']): void {
     this.revision += 1;
     super.become(state);

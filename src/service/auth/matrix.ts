@@ -3,6 +3,7 @@
 
 export const scopes = [
   'device:read',
+  'device:control',
   'model:read',
   'model:read:all',
   'model:write',
@@ -26,7 +27,7 @@ const researcher = [
   'job:read',
   'calibration:run',
 ] as const;
-const operator = [...new Set<Scope>([...researcher, ...viewer, 'job:cancel:all'])];
+const operator = [...new Set<Scope>([...researcher, ...viewer, 'device:control', 'job:cancel:all'])];
 
 export const roles: Record<string, readonly Scope[]> & Record<Role, readonly Scope[]> = {
   viewer,
@@ -56,6 +57,8 @@ export const routeAccess: Readonly<Record<string, Access>> = {
   'GET /v1/devices': ['device:read'],
   'GET /v1/devices/:id': ['device:read'],
   'GET /v1/devices/:id/capabilities': ['device:read'],
+  'GET /v1/devices/:id/telemetry': ['device:read'],
+  'POST /v1/devices/:id/clear-fault': ['device:control'],
   'POST /v1/models': ['model:write'],
   'GET /v1/models': ['model:read'],
   'GET /v1/models/:digest': ['model:read'],

@@ -63,6 +63,7 @@ export const deviceProblems: Readonly<Record<string, ProblemCode>> = {
   busy: 'device-busy',
   'schema-mismatch': 'schema-mismatch',
   'device-fault': 'device-fault',
+  'device-too-hot': 'device-too-hot',
 };
 
 /** By LinkError code; they reach a client only as the cause of a device's error. */

@@ -361,7 +361,14 @@ export const problemTable = {
     'The device reports a fault',
     'final',
     'The device has latched a fault and refuses to run.',
-    'Look at the fault in GET /v1/devices/{id}, remove its cause and clear it.',
+    'Look at the fault in GET /v1/devices/{id}, remove its cause, then POST /v1/devices/{id}/clear-fault.',
+  ),
+  'device-too-hot': entry(
+    503,
+    'The device has stopped because of heat',
+    'retry',
+    'The die reached its trip limit: the run failed, or is refused until the fault is cleared. A job ends with cause thermal-stop.',
+    'Find out why it got so hot (GET /v1/devices/{id}/telemetry), let it cool below dieLimits.clear_C, then POST /v1/devices/{id}/clear-fault.',
   ),
   'device-refused': entry(
     502,

@@ -18,11 +18,16 @@ export function findDevice({ devices }: RouteContext, id: string): ServiceDevice
   );
 }
 
+/** Id of the latest noise-temperature calibration of what answers as this device. */
+export async function calibrationOf(
+  { store }: RouteContext,
+  { identity }: ServiceDevice,
+): Promise<string | null> {
+  if (identity === null) return null;
+  return (await store.calibrations.latestSucceeded('noise-temperature', identity.uid))?.id ?? null;
+}
+
 export function deviceRoutes(context: RouteContext): FastifyPluginAsyncZod {
-  const calibrationOf = async ({ identity }: ServiceDevice): Promise<string | null> =>
-    identity === null
-      ? null
-      : ((await context.store.calibrations.latestSucceeded('noise-temperature', identity.uid))?.id ?? null);
   return async (app) => {
     app.get(
       '/v1/devices',
@@ -39,7 +44,9 @@ export function deviceRoutes(context: RouteContext): FastifyPluginAsyncZod {
           reply,
           all.map((d) => ({ device: d.id, backend: d.backend })),
         );
-        return { items: await Promise.all(all.map(async (d) => deviceView(d, await calibrationOf(d)))) };
+        return {
+          items: await Promise.all(all.map(async (d) => deviceView(d, await calibrationOf(context, d)))),
+        };
       },
     );
     app.get(
@@ -48,7 +55,8 @@ export function deviceRoutes(context: RouteContext): FastifyPluginAsyncZod {
         schema: {
           tags: ['devices'],
           summary: 'One device: identity, backend, state',
-          description: 'The ETag changes with everything shown here; If-None-Match gives 304.',
+          description:
+            'The ETag changes with everything shown here but the age of telemetry; If-None-Match gives 304.',
           params: idParams,
           response: {
             200: device,
@@ -60,9 +68,12 @@ export function deviceRoutes(context: RouteContext): FastifyPluginAsyncZod {
       },
       async (request, reply) => {
         const found = findDevice(context, request.params.id);
-        const calibration = await calibrationOf(found);
+        const calibration = await calibrationOf(context, found);
         nameDevice(reply, found.id, found.backend);
-        const tag = `${context.epoch}.${found.revision}.${calibration ?? 'none'}.${found.clock.kind === 'virtual' ? found.clock.speed : 'system'}`;
+        const { status } = found.telemetry;
+        const speed = found.clock.kind === 'virtual' ? found.clock.speed : 'system';
+        const seen = `${status.readings}.${status.reason?.code ?? 'fresh'}`;
+        const tag = `${context.epoch}.${found.revision}.${calibration ?? 'none'}.${speed}.${seen}`;
         if (isKnown(request, reply, tag)) return reply.code(304).send(null);
         return deviceView(found, calibration);
       },

@@ -1,7 +1,9 @@
 // Devices and what they can do, as the API shows them.
 import { z } from 'zod';
 import type { ServiceDevice } from '../context.ts';
+import { deviceFaultNames } from '../../device/index.ts';
 import { clock } from './common.ts';
+import { latestTelemetry, latestView, metricName } from './telemetry.ts';
 
 export const device = z
   .object({
@@ -16,12 +18,10 @@ export const device = z
       .enum(['chip', 'twin', 'replay'])
       .nullable()
       .meta({ description: 'As the device said in its handshake; null before the first one' }),
-    faultsActive: z
-      .boolean()
-      .meta({
-        description:
-          'Faults are planted in the line to it (a chaos+ address) or in the twin, or the twin does not say',
-      }),
+    faultsActive: z.boolean().meta({
+      description:
+        'Faults are planted in the line to it (a chaos+ address) or in the twin, or the twin does not say',
+    }),
     identity: z
       .object({
         uid: z.string(),
@@ -36,6 +36,19 @@ export const device = z
       .nullable()
       .meta({ description: 'Id of the latest noise-temperature calibration' }),
     clock,
+    faults: z
+      .array(
+        z.object({
+          name: z.enum(deviceFaultNames),
+          severity: z.enum(['unknown', 'soft', 'latched', 'hard']),
+          value: z
+            .number()
+            .nullable()
+            .meta({ description: 'What was measured, such as the die temperature' }),
+        }),
+      )
+      .meta({ description: 'What the device has latched; runs are refused until it is cleared' }),
+    telemetry: latestTelemetry,
     revision: z.int(),
   })
   .meta({ id: 'Device' });
@@ -72,12 +85,20 @@ export const capabilities = z
     samplesMax: z.int(),
     recordBytesMax: z.int(),
     seed: z.boolean().meta({ description: 'A job may carry a seed (twins)' }),
+    telemetry: z
+      .object({ metrics: z.array(metricName), periodMin_s: z.number(), periodMax_s: z.number() })
+      .nullable()
+      .meta({ description: 'What its sensors can tell; null: it has none' }),
+    dieLimits: z.object({ derate_C: z.number(), trip_C: z.number(), clear_C: z.number() }).nullable().meta({
+      description:
+        'Die temperatures that the device enforces: it idles between batches, fails the run, takes the clearing of that fault',
+    }),
     schemaHash: z.string().nullable(),
   })
   .meta({ id: 'Capabilities', description: 'From the handshake and GetCapabilities of the device itself' });
 
 export function deviceView(source: ServiceDevice, activeCalibration: string | null): z.infer<typeof device> {
-  const { id, url, state, reason, backend, faultsActive, identity, revision } = source;
+  const { id, url, state, reason, backend, faultsActive, identity, faults, revision } = source;
   return {
     id,
     url,
@@ -94,6 +115,8 @@ export function deviceView(source: ServiceDevice, activeCalibration: string | nu
     },
     activeCalibration,
     clock: source.clock,
+    faults: [...faults],
+    telemetry: latestView(source),
     revision,
   };
 }

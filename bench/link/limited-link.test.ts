@@ -7,6 +7,16 @@ import { LINES } from './lines.ts';
 import { stopLatencies } from './stop-latency.ts';
 
 describe('a limited link', () => {
+  it('measures the raw pipe alike when it does so again, whatever the first time left in buffers', async () => {
+    const limited = await LimitedLink.start(LINES.uart);
+    try {
+      const rates_Bps = [await limited.rawRate_Bps(0.5), await limited.rawRate_Bps(0.5)];
+      for (const rate_Bps of rates_Bps) expect(rate_Bps / LINES.uart.rate_Bps).toBeCloseTo(1, 2);
+    } finally {
+      await limited.close();
+    }
+  });
+
   it('carries at most what the line allows, and sees every stop leave before its reply', async () => {
     const limited = await LimitedLink.start(LINES.fullSpeed, { loss: 1e-5 });
     try {

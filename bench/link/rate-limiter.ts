@@ -91,8 +91,12 @@ function takeRaw(piece: Uint8Array, start_ms: number, byte_ms: number): void {
   else raw = { ...raw, last_ms, bytes: raw.bytes + piece.length };
 }
 
+/** One connection at a time: a new one ends the one before, whose bytes may still fill the buffers of the system. */
 function openDoor(target: number, onLeave: LaneOptions['onLeave']): Promise<Server> {
+  let current: Socket | null = null;
   const server = createServer({ noDelay: true }, (near) => {
+    current?.destroy();
+    current = near;
     const far = connect({ port: target, host: '127.0.0.1', noDelay: true });
     join(near, far, onLeave);
     join(far, near);

@@ -55,6 +55,7 @@ describe('the judgement of a serial line', () => {
       /usermod -aG dialout ada/,
     ],
     ['a group that may not write', { isWritable: false }, 'permissions', 'failure', /60-thermoloop\.rules/],
+    ['the pty of somebody else', { isPty: true, isReadable: false }, 'permissions', 'failure', /that user/],
     [
       'an eager ModemManager',
       { modemManager: { isRunning: true, ignoresLine: false } },

@@ -51,10 +51,13 @@ function judgeName({ path, device, byId, isPty }: LineFacts): Check {
   return warning('stable-name', message, `Use ${byId}`, { byId });
 }
 
-function judgePermissions({ device, mode, group, user, isReadable, isWritable }: LineFacts): Check {
+function judgePermissions(facts: LineFacts): Check {
+  const { device, mode, group, user, isReadable, isWritable, isPty } = facts;
   const owner = `mode ${mode}${group === null ? '' : `, group ${group.name}`}`;
   if (isReadable && isWritable) return ok('permissions', `${user} may read and write it (${owner})`);
   const message = `${user} may not ${isReadable ? 'write' : 'read and write'} ${device} (${owner})`;
+  if (isPty)
+    return failure('permissions', message, 'A pty belongs to whoever made it: run this as that user.');
   const joining =
     group === null || group.name === 'root'
       ? UDEV_RULE

@@ -14,7 +14,7 @@ const padded = (units: number): number => align(units, 4);
 
 /** Bytes of the packed couplings with their ranges, and of one worker's area, for at most `unitsMax` units. */
 function couplingBytes(unitsMax: number): number {
-  return padded(unitsMax) ** 2 * 2 + padded(unitsMax) * 2;
+  return padded(unitsMax) ** 2 * 2 + (padded(unitsMax) / 4) * L.R_BYTES;
 }
 function areaBytes(unitsMax: number): number {
   const perUnit = L.U_BYTES + 8 + 4 + 4 + BLOCK_MAX * (4 + 2 + 2 + 4 + 4);
@@ -45,8 +45,9 @@ export type ProductPath = 'dense' | 'masked';
 const rangesAddress = (units: number): number => L.COUPLINGS + padded(units) ** 2 * 2;
 
 /**
- * Packs an N x N matrix as the tile wants it, [row tile of 4][column pair][row][column], zero padded, and behind it the
- * range of column pairs of each tile. A dense matrix is its own range, so 'masked' is right for every program.
+ * Packs an N x N matrix as the tile wants it, [row tile of 4][column pair][row][column], zero padded; of each tile the
+ * column pairs from its first to its last coupling, tile after tile without gaps, and behind them a record of what there
+ * is. A dense matrix is its own range, so 'masked' is right for every program.
  */
 export function writeCouplings(
   memory: WebAssembly.Memory,
@@ -55,28 +56,40 @@ export function writeCouplings(
   path: ProductPath = 'masked',
 ): void {
   const size = padded(units);
-  const out = new Int16Array(memory.buffer, L.COUPLINGS, size * size).fill(0);
-  const ranges = new Uint32Array(memory.buffer, rangesAddress(units), size / 2);
+  const out = new Int16Array(memory.buffer, L.COUPLINGS, size * size);
+  const ranges = new Uint32Array(memory.buffer, rangesAddress(units), (size * L.R_BYTES) / 16);
+  let next = 0;
   for (let tile = 0; tile < size; tile += 4) {
-    let first = size;
-    let last = -1;
+    const range = path === 'dense' ? { first: 0, end: size / 2 } : pairRange(units, couplingCode, tile);
+    ranges.set([range.first, range.end, next / 8], (tile * L.R_BYTES) / 16);
+    // Rows and columns beyond the program are zero; what a range covers is written anew, whatever was there.
+    out.fill(0, next, next + 8 * (range.end - range.first));
     for (let row = tile; row < Math.min(tile + 4, units); row++) {
-      let place = tile * size + (row & 3) * 2;
-      for (let column = 0; column < units; column += 2, place += 8) {
-        const a = couplingCode[row * units + column];
-        const b = column + 1 < units ? couplingCode[row * units + column + 1] : 0;
-        if (a === 0 && b === 0) continue;
-        out[place] = a;
-        out[place + 1] = b;
-        first = Math.min(first, column);
-        last = Math.max(last, column);
+      let place = next + 2 * (row - tile);
+      const end = row * units + Math.min(units, 2 * range.end);
+      for (let at = row * units + 2 * range.first; at < end; at += 2, place += 8) {
+        out[place] = couplingCode[at];
+        if (at + 1 < end) out[place + 1] = couplingCode[at + 1];
       }
     }
-    const whole = path === 'dense';
-    const empty = last < 0;
-    ranges[tile / 2] = whole || empty ? 0 : first / 2;
-    ranges[tile / 2 + 1] = whole ? size / 2 : empty ? 0 : last / 2 + 1;
+    next += 8 * (range.end - range.first);
   }
+}
+
+/** First column pair with a coupling in the 4 rows from `tile` on, and the one behind the last; an empty range if none. */
+function pairRange(units: number, couplingCode: Int16Array, tile: number): { first: number; end: number } {
+  let first = units;
+  let last = -1;
+  for (let row = tile; row < Math.min(tile + 4, units); row++) {
+    const codes = couplingCode.subarray(row * units, (row + 1) * units);
+    let from = 0;
+    while (from < units && codes[from] === 0) from += 1;
+    let to = units - 1;
+    while (to >= 0 && codes[to] === 0) to -= 1;
+    first = Math.min(first, from);
+    last = Math.max(last, to);
+  }
+  return last < 0 ? { first: 0, end: 0 } : { first: first >> 1, end: (last >> 1) + 1 };
 }
 
 interface Exports {

@@ -28,6 +28,10 @@ import {
   P_UNITS,
   P_UNITS_PADDED,
   P_VECTOR_REPLICAS,
+  R_BYTES,
+  R_END,
+  R_FIRST,
+  R_START,
   S_NOISE,
   S_SUM,
   U_COUPLING,
@@ -134,11 +138,11 @@ export { philoxBlock } from './philox';
 }
 
 /** The row sums of the 4 units from `unit` on: only the column pairs between the first and the last coupling of the tile. */
-@inline function tileSums(area: usize, unit: i32, codes: usize, pairs: i32, live: i32): void {
-  const range = <usize>load<u32>(area, P_RANGES) + (<usize>unit << 1);
-  const first = load<i32>(range);
-  const count = load<i32>(range, 4) - first;
-  const j = <usize>COUPLINGS + (<usize>(unit * pairs + (first << 2)) << 2);
+@inline function tileSums(area: usize, unit: i32, codes: usize, live: i32): void {
+  const range = <usize>load<u32>(area, P_RANGES) + <usize>((unit >> 2) * R_BYTES);
+  const first = load<i32>(range, R_FIRST);
+  const count = load<i32>(range, R_END) - first;
+  const j = <usize>COUPLINGS + (<usize>load<u32>(range, R_START) << 4);
   const from = codes + (<usize>first << 5);
   if (live <= load<i32>(area, P_VECTOR_REPLICAS)) {
     rowSumsOfFew(area, j, from, count, live);
@@ -181,7 +185,7 @@ function step(area: usize, codes: usize, next: usize, stepIndex: u32): void {
       if (!white) colourNoise(area, begin, end, group * units + begin, stepIndex == 0);
       const groupCodes = <usize>(group * pairs) << 5;
       for (let unit = begin; unit < end; unit += 4) {
-        if (sumAt != 0) tileSums(area, unit, codes + groupCodes, pairs, live);
+        if (sumAt != 0) tileSums(area, unit, codes + groupCodes, live);
         const noiseAt = area + S_NOISE + (<usize>(unit & 7) << 5);
         const record = records + (<usize>unit << 5);
         const stateAt = state + (<usize>(group * units + unit) << 5);

@@ -3,7 +3,7 @@
 
 /** Gaussian table: 65536 int16. */
 export const TABLE = 65536;
-/** Couplings of the active program: int16 [row tile of 4][column pair][row in tile][column in pair]. */
+/** Couplings of the active program: int16 [row tile of 4][column pair with couplings][row in tile][column in pair]. */
 export const COUPLINGS = 196608;
 
 /** Replicas per group (two vectors of four lanes). */
@@ -42,7 +42,7 @@ export const P_UNITS = 64;
 export const P_CONSTANT = 68;
 export const P_FIELD = 72;
 export const P_FIELD_MULTIPLIER = 76;
-/** First and end column pair of each tile of 4 rows, u32 each. */
+/** What of the couplings of each tile of 4 rows is packed: records of R_BYTES. */
 export const P_RANGES = 80;
 // Addresses of arrays with one element per unit and replica.
 export const P_STATE = 84;
@@ -60,6 +60,12 @@ export const U_NOISE = 20;
 export const U_MEMORY = 24;
 export const U_FRESH = 28;
 export const U_BYTES = 32;
+
+// Record of a tile, u32 each: its first column pair, the one behind its last, and where they begin (in pairs of 4 rows).
+export const R_FIRST = 0;
+export const R_END = 4;
+export const R_START = 8;
+export const R_BYTES = 12;
 
 // Constants, read from memory: V8 builds a v128 literal anew at every use, in three instructions.
 export const C_PHILOX_0 = 100;

@@ -28,6 +28,10 @@ describe('device errors', () => {
         retryable: true,
       });
     expect(of('run-failed', 'clipped', { detail: 503 }).code).toBe('device-fault');
+    expect([of('refused', 'hot', { detail: 501 }), of('run-failed', 'hot', { detail: 501 })]).toMatchObject([
+      { outcome: 'not_applied' },
+      { outcome: 'unknown' },
+    ]);
     expect(of('refused', 'no', { detail: 207 })).toMatchObject({ code: 'out-of-range', retryable: false });
     expect(of('refused', 'no', { deviceCode: 11 }).code).toBe('out-of-range');
     expect(of('run-failed', 'silence', { detail: 304 }).code).toBe('link-timeout');

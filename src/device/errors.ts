@@ -207,6 +207,8 @@ function fromPhysics(error: PhysicsError): DeviceError {
 function fromLink(error: LinkError, id: string): DeviceError {
   const code = codeOfLinkError(error);
   return new DeviceError(code, `device ${id}: ${error.message}`, {
+    // What was refused was not done, whatever it is called here.
+    ...(error.code === 'refused' && { outcome: error.outcome }),
     // What this floor has narrowed keeps this floor's facts; for the rest the link knows better.
     ...(!NARROWED.includes(code) && { retryable: error.retryable, outcome: error.outcome }),
     deviceCode: error.deviceCode,

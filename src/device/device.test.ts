@@ -250,7 +250,10 @@ describe('an operation', () => {
   it('ends at once when the link is lost, even if the link never settles, and works after the reconnect', async () => {
     const link = new FakeLink();
     link.holdRuns = true;
-    const { device, clock, attempts } = await readyBench([link, new FakeLink()]);
+    const lines: object[] = [];
+    const { device, clock, attempts } = await readyBench([link, new FakeLink()], {
+      onLog: (_level, message, fields) => lines.push({ message, ...fields }),
+    });
     const failure = device.relax(request()).catch((error: unknown) => error);
     await clock.pass(10);
     link.lose();
@@ -262,6 +265,9 @@ describe('an operation', () => {
       operationsFailed: { 'link-lost': 1 },
       link: null,
     });
+    expect(lines).toContainEqual(
+      expect.objectContaining({ message: 'link counters at the loss', counters: link.counters() }),
+    );
     await clock.settle(device.whenReady(1000));
     expect(attempts).toHaveLength(2);
     link.release(); // the old operation ends late and must not touch the new session

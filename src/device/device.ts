@@ -364,7 +364,10 @@ export class Device {
     this.telemetry.detach();
     const failure = failureOf(why);
     this.#counting.note(this.#counting.totals.losses, failure.code);
-    this.#counting.sessionEnded(session.link.counters());
+    const counters = session.link.counters();
+    this.#counting.sessionEnded(counters);
+    // Cable or code: the numbers of both ends tell, and only now (link-protocol section 14).
+    this.#log.line('info', 'link counters at the loss', { reason: failure.code, counters });
     const operation = this.#operation;
     this.#operation = null;
     this.#step({ type: 'lost', failure, jitter: this.#jitter() });

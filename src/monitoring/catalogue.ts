@@ -1,14 +1,10 @@
 // The one table of metrics: name, type, help, labels. Names are public API. A metric stands here once the part of the
 // product that feeds it exists; the registry refuses any other name, and docs and tests are made from this table.
 
-export interface MetricEntry {
-  type: 'counter' | 'gauge' | 'histogram';
-  help: string;
-  labels: readonly string[];
-  /** Closed sets: every value is exported as 0 from the start, so that rate() sees the first event. */
-  values?: Readonly<Record<string, readonly string[]>>;
-  buckets?: readonly number[];
-}
+import { linkDetailCatalogue } from './link-detail.ts';
+import type { MetricEntry } from './metric-entry.ts';
+
+export type { MetricEntry } from './metric-entry.ts';
 
 const device = ['device', 'backend'] as const;
 export const deviceStates = ['connecting', 'ready', 'running', 'offline', 'refused', 'closed'] as const;
@@ -148,6 +144,7 @@ export const metricCatalogue = {
     help: 'Values converted that stood at an end of the converter.',
     labels: device,
   },
+  ...linkDetailCatalogue,
   thermoloop_jobs: {
     type: 'gauge',
     help: 'Jobs in the store by state.',

@@ -50,6 +50,26 @@ const reading: DeviceReading = {
       thermalHold_s: 3,
     },
   },
+  linkDetail: {
+    damaged: { crc: 3 },
+    rejected: { echo: 1 },
+    losses: { 'link-lost': 2 },
+    requests: 40,
+    lateReplies: 1,
+    stalls: { send: 4, credit: 5, silence: 6 },
+    sampleGaps: 7,
+    sampleRepairedBytes: 800,
+    now: { roundTripVariation_s: 0.001, requestTimeout_s: 0.05, queuedBytes: 96 },
+    device: {
+      rxFrames: 9,
+      txFrames: 10,
+      errors: { corrupt: 11, oversize: 0, rejected: 0, 'stale-session': 0, 'sequence-gap': 0 },
+      replayedBytes: 12,
+    },
+    uploads: { image: 1, patch: 13, none: 2 },
+    uploadedBytes: 14_000,
+    patchFallbacks: 1,
+  },
 };
 const sensed = reading.telemetry as NonNullable<DeviceReading['telemetry']>;
 
@@ -104,6 +124,25 @@ describe('/metrics', () => {
     expect(text).toContain('thermoloop_expected_backend_info{device="chip-0",backend="twin"} 1');
   });
 
+  it('tells a bad cable from bad code, from both ends of it', async () => {
+    const text = await monitoring().render();
+    const of = 'device="chip-0",backend="twin"';
+    for (const line of [
+      `thermoloop_link_unusable_frames_total{${of},class="damaged",reason="crc"} 3`,
+      `thermoloop_link_unusable_frames_total{${of},class="rejected",reason="echo"} 1`,
+      `thermoloop_link_losses_total{${of},reason="link-lost"} 2`,
+      `thermoloop_link_stalls_total{${of},kind="credit"} 5`,
+      `thermoloop_link_queued_bytes{${of}} 96`,
+      `thermoloop_link_request_timeout_seconds{${of}} 0.05`,
+      `thermoloop_link_device_errors_total{${of},kind="corrupt"} 11`,
+      `thermoloop_link_device_frames_total{${of},direction="sent"} 10`,
+      `thermoloop_uploads_total{${of},way="patch"} 13`,
+      `thermoloop_patch_fallbacks_total{${of}} 1`,
+    ]) {
+      expect(text).toContain(line);
+    }
+  });
+
   it('counts nothing twice over several scrapes, and drops what is gone', async () => {
     const now: DeviceReading[] = [reading];
     const metrics = monitoring(() => now);
@@ -120,6 +159,7 @@ describe('/metrics', () => {
     expect(linesOf(text, 'thermoloop_device_info')).toHaveLength(1);
     expect(text).toContain('thermoloop_link_up{device="chip-0",backend="twin"} 0');
     expect(linesOf(text, 'thermoloop_link_smoothed_round_trip_seconds')).toEqual([]);
+    expect(linesOf(text, 'thermoloop_link_losses_total')).toHaveLength(1);
   });
 
   it('shows what the sensors said, by sensor, rail and phase', async () => {

@@ -2,6 +2,7 @@
 // Nothing outside this room imports prom-client. A scrape reads memory only, never a device.
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { deviceStates, linkErrorKinds, type MetricName } from './catalogue.ts';
+import { readLinkDetail, resetLinkDetail, type LinkDetail } from './link-detail.ts';
 import { makeMetrics, type Metrics } from './metrics.ts';
 import { clearTelemetry, showTelemetry, type TelemetryReading } from './telemetry.ts';
 
@@ -31,6 +32,8 @@ export interface DeviceReading {
   latchedFaults: number;
   /** Null without sensors, or without a link. */
   telemetry: TelemetryReading | null;
+  /** Null before the first session. */
+  linkDetail: LinkDetail | null;
 }
 
 export interface JobReport {
@@ -120,6 +123,7 @@ function readDevices(metrics: Metrics, devices: readonly DeviceReading[]): void 
   for (const name of gauges) metrics.gauge(`thermoloop_${name}` as MetricName).reset();
   for (const name of counters) metrics.counter(`thermoloop_link_${name}_total` as MetricName).reset();
   clearTelemetry(metrics);
+  resetLinkDetail(metrics);
   for (const reading of devices) readDevice(metrics, reading);
 }
 
@@ -137,6 +141,7 @@ function readDevice(metrics: Metrics, reading: DeviceReading): void {
   }
   metrics.gauge('thermoloop_device_latched_faults').set(of, reading.latchedFaults);
   if (reading.telemetry !== null) showTelemetry(metrics, of, reading.telemetry);
+  if (reading.linkDetail !== null) readLinkDetail(metrics, of, reading.linkDetail);
   if (link === null) return;
   const bytes = metrics.counter('thermoloop_link_bytes_total');
   bytes.inc({ ...of, direction: 'received' }, link.rxBytes);

@@ -3,6 +3,7 @@ import type { Device } from '../device/index.ts';
 import type { CalibrationView, JobEvent, JobResult, JobRunner, JobView } from '../jobs/index.ts';
 import type { DeviceReading, LinkReading, Monitoring } from '../monitoring/index.ts';
 import type { Store } from '../store/index.ts';
+import { linkDetailOf } from './link-detail.ts';
 import { jobBackend } from './schemas/jobs.ts';
 
 const sum = (counts: Readonly<Record<string, number>>): number =>
@@ -29,7 +30,8 @@ export function readingOf(
       chipId: identity.uid,
       schema: identity.schemaHash,
     },
-    link: counters.link && linkReading(counters.link, Math.max(0, counters.connects - 1)),
+    link: counters.linkTotals && linkReading(counters.linkTotals, counters),
+    linkDetail: linkDetailOf(counters),
     latchedFaults: device.faults.length,
     telemetry: telemetryReading(device),
   };
@@ -50,9 +52,12 @@ function telemetryReading({
   };
 }
 
+type Counters = ReturnType<Device['counters']>;
+
+/** `link` is what all sessions counted; the round trip is the present one's. */
 function linkReading(
-  link: NonNullable<ReturnType<Device['counters']>['link']>,
-  reconnects: number,
+  link: NonNullable<Counters['linkTotals']>,
+  { connects, link: now }: Counters,
 ): LinkReading {
   return {
     rxBytes: link.rxBytes,
@@ -70,8 +75,8 @@ function linkReading(
     },
     retransmits: link.requestRetries,
     replayedBytes: link.txReplayBytes,
-    reconnects,
-    smoothedRoundTrip_s: link.srtt_ms === null ? null : link.srtt_ms / 1000,
+    reconnects: Math.max(0, connects - 1),
+    smoothedRoundTrip_s: now === null || now.srtt_ms === null ? null : now.srtt_ms / 1000,
   };
 }
 

@@ -3,14 +3,14 @@
 // over unread bytes). Pure.
 import type { LinkCount } from './counted-link.ts';
 
-/** Longer than bytes take within one machine. Real time. */
-export const ASK_AFTER_MS = 50;
+/** Longer than bytes take within one machine, also through a pty whose bridge has to wait for a processor. Real time. */
+export const ASK_AFTER_MS = 200;
 
 export type Verdict =
   | { kind: 'agree' | 'under-way' }
   /** The host is to look once more; its answer carries this number. */
   | { kind: 'ask'; look: number }
-  /** Nothing is under way, because what is missing was given up just now. */
+  /** Nothing is under way, because what is missing was given up just now; below 0: what was given up has arrived. */
   | { kind: 'lost'; toDevice_bytes: number; toHost_bytes: number };
 
 export class Agreement {

@@ -7,7 +7,7 @@ import type { Clock } from '../../clock/clock.ts';
 import { Pace } from '../../clock/pace.ts';
 import { settle } from '../../clock/settle.ts';
 import type { VirtualClock } from '../../clock/virtual-clock.ts';
-import { Agreement } from './agreement.ts';
+import { Agreement, type Verdict } from './agreement.ts';
 import type { CountedController, LinkCount } from './counted-link.ts';
 import { ALIVE_MS, idleSchema, joinSchema, SILENCE_LIMIT_MS, type IdleReport } from './messages.ts';
 
@@ -180,11 +180,7 @@ export class Coordinator {
     if (verdict.kind === 'ask') this.#participant.connection.notify('clock.look', { look: verdict.look });
     if (verdict.kind === 'under-way' || verdict.kind === 'ask') return 0;
     if (verdict.kind === 'lost') {
-      const { toDevice_bytes, toHost_bytes } = verdict;
-      log(
-        `${toDevice_bytes} bytes to the device and ${toHost_bytes} to the host did not arrive; virtual time goes on ` +
-          `at ${inSeconds(clock.now_us)}`,
-      );
+      log(`${lossIn(verdict)}; virtual time goes on at ${inSeconds(clock.now_us)}`);
     }
     return Math.min(allowed_us, report.until_us ?? Infinity);
   }
@@ -252,6 +248,11 @@ export function realTimeMethods(): ControlMethods {
       },
     }),
   };
+}
+
+function lossIn({ toDevice_bytes, toHost_bytes }: Extract<Verdict, { kind: 'lost' }>): string {
+  if (toDevice_bytes < 0 || toHost_bytes < 0) return 'bytes that were given up have arrived after all';
+  return `${toDevice_bytes} bytes to the device and ${toHost_bytes} to the host did not arrive`;
 }
 
 const inSeconds = (time_us: number): string => `${(time_us / 1e6).toFixed(3)} s`;

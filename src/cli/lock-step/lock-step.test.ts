@@ -196,11 +196,11 @@ describe('lock-step', () => {
     ]);
   });
 
-  it('keeps to its speed', async () => {
+  it('is never faster than its speed', async () => {
+    const before_ms = performance.now(); // the pace counts from the joining
     const { clock, host } = await pair({ speed: 1000 });
-    const real_ms = performance.now();
     await new Promise<void>((resolve) => host.clock.after(100_000, resolve));
-    expect(performance.now() - real_ms).toBeGreaterThanOrEqual(99);
+    expect((performance.now() - before_ms) * 1000).toBeGreaterThanOrEqual(host.clock.now_ms());
     expect(host.clock.facts()).toEqual({ kind: 'virtual', speed: 1000 });
     expect(clock.now_us).toBeLessThanOrEqual(host.clock.now_us);
   });

@@ -30,8 +30,8 @@ export type CaptureNote =
   | { event: 'opened' }
   /** A value that nothing in the stream determines, such as a nonce. */
   | { event: 'choice'; what: string; value: number | string }
-  /** A timer of the host rang that was due then, ms since the opening. */
-  | { event: 'timer'; due_ms: number }
+  /** A timer of the host rang that was due then, ms since the opening; it was the `order`-th that the host set. */
+  | { event: 'timer'; due_ms: number; order: number }
   /** The host was called from above, and looked at the time. */
   | { event: 'turn' }
   /** The last write answered that the port is full. */
@@ -55,6 +55,7 @@ export const NOTE_SCHEMA = {
         what: { type: 'string' },
         value: { type: ['number', 'string'] },
         due_ms: { type: 'number' },
+        order: { type: 'number' },
         bytes: { type: 'number' },
         reads: { type: 'number' },
         by: { enum: ['host', 'device'] },

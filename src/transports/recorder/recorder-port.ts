@@ -37,7 +37,7 @@ export class RecorderPort implements Port {
     this.#options = options;
     this.label = options.label ?? inner.label;
     this.#clock = new RecorderClock(options.clock, {
-      onTimer: (due_ms) => this.#note({ event: 'timer', due_ms: due_ms - this.#opened_ms }),
+      onTimer: (due_ms, order) => this.#note({ event: 'timer', due_ms: due_ms - this.#opened_ms, order }),
       onTurn: () => this.#note({ event: 'turn' }),
     });
     this.tap = {

@@ -62,7 +62,7 @@ describe('a recorded port', () => {
       '0 choice nonce 77',
       '0 host_to_device 0102',
       '3 device_to_host 09',
-      '10 timer 10',
+      '10 timer 10 1',
       '10 host_to_device 03',
       '20 turn',
       '20 link-ended link-lost',

@@ -1,15 +1,17 @@
 // The time of a replay: it stands still and moves to the moments of the recording, timers ring when they rang then. So a
 // host meets its timers and the device's bytes in the recorded order, however fast or slow this machine is.
 import type { Clock, Timer } from '../../clock/clock.ts';
+import { Stillness } from '../capture/stillness.ts';
 
 interface Entry {
   due_ms: number;
-  order: number;
   callback: () => void;
 }
 
 /** Recorded times are rounded to nanoseconds. */
 const SAME_TIME_MS = 1e-3;
+/** A host whose caller was a little early or late has set its timers by as much. */
+const NEAR_MS = 25;
 
 export interface ReplayClockListener {
   /** The host looks at the time of its own accord; the listener may move it. */
@@ -19,20 +21,20 @@ export interface ReplayClockListener {
 }
 
 export class ReplayClock implements Clock {
+  /** In the order they were set. */
   readonly #entries = new Set<Entry>();
   readonly #listener: ReplayClockListener;
   #opened_wall_ms = 0;
   #now_ms = 0;
-  #order = 0;
-  #isStill = false;
-  #stimuli = 0;
+  #timers = 0;
+  readonly #stillness = new Stillness();
 
   constructor(listener: ReplayClockListener) {
     this.#listener = listener;
   }
 
   now_ms(): number {
-    if (!this.#isStill) this.#listener.onTurn();
+    if (!this.#stillness.isStill) this.#listener.onTurn();
     return this.#now_ms;
   }
 
@@ -42,7 +44,8 @@ export class ReplayClock implements Clock {
 
   after(delay_ms: number, callback: () => void): Timer {
     const due_ms = this.now_ms() + Math.max(0, delay_ms);
-    const entry = { due_ms, order: (this.#order += 1), callback };
+    const entry = { due_ms, callback };
+    this.#timers += 1;
     this.#entries.add(entry);
     this.#listener.onTimer();
     return { cancel: () => void this.#entries.delete(entry) };
@@ -56,31 +59,35 @@ export class ReplayClock implements Clock {
   /** Time moves to a moment of the recording, never back, and stands as it stood for the recorded host. */
   stimulus(now_ms: number): void {
     this.#now_ms = Math.max(this.#now_ms, now_ms);
-    this.#isStill = true;
-    const stimulus = (this.#stimuli += 1);
-    setImmediate(() => {
-      if (stimulus === this.#stimuli) this.#isStill = false;
-    });
+    this.#stillness.begin();
+  }
+
+  /** Timers that were set so far. */
+  get timers(): number {
+    return this.#timers;
   }
 
   hasTimer(due_ms: number): boolean {
-    return this.#find((entry) => Math.abs(entry.due_ms - due_ms) < SAME_TIME_MS) !== null;
+    return [...this.#entries].some((entry) => Math.abs(entry.due_ms - due_ms) < SAME_TIME_MS);
   }
 
-  /** Rings the timer that was due then, at `now_ms`; false when there is none. */
+  /** Rings the timer that was due then, or else the nearest to it, at `now_ms`; false when there is none. */
   ring(due_ms: number, now_ms: number): boolean {
-    return this.#ring(
-      this.#find((entry) => Math.abs(entry.due_ms - due_ms) < SAME_TIME_MS),
-      now_ms,
-    );
+    const distance = (entry: Entry): number => Math.abs(entry.due_ms - due_ms);
+    let nearest: Entry | null = null;
+    for (const entry of this.#entries) {
+      if (distance(entry) > NEAR_MS) continue;
+      if (nearest === null || distance(entry) < distance(nearest) - SAME_TIME_MS) nearest = entry;
+    }
+    return this.#ring(nearest, now_ms);
   }
 
   /** Rings the first timer that is due by `now_ms`, then; false when there is none. */
   ringFirst(now_ms: number): boolean {
-    return this.#ring(
-      this.#find((entry) => entry.due_ms <= now_ms),
-      now_ms,
-    );
+    let first: Entry | null = null;
+    for (const entry of this.#entries)
+      if (entry.due_ms <= now_ms && (first === null || entry.due_ms < first.due_ms)) first = entry;
+    return this.#ring(first, now_ms);
   }
 
   #ring(entry: Entry | null, now_ms: number): boolean {
@@ -89,17 +96,5 @@ export class ReplayClock implements Clock {
     this.stimulus(now_ms);
     entry.callback();
     return true;
-  }
-
-  #find(matches: (entry: Entry) => boolean): Entry | null {
-    let first: Entry | null = null;
-    for (const entry of this.#entries) {
-      if (!matches(entry)) continue;
-      const isLater =
-        first !== null &&
-        (entry.due_ms > first.due_ms || (entry.due_ms === first.due_ms && entry.order > first.order));
-      if (!isLater) first = entry;
-    }
-    return first;
   }
 }

@@ -17,7 +17,7 @@ export interface ReplayOptions {
   path: string;
   /** `recorded`: nothing happens before its time; `full`: as fast as the host goes along. Default full. */
   speed?: 'full' | 'recorded';
-  /** How long (real time) the host may do nothing when it is its turn; default for ever. */
+  /** How long (real time) the host's caller may do nothing when it is its turn; default for ever. */
   patience_ms?: number;
   /** Real time, for `recorded` and for the patience. */
   clock?: Clock;
@@ -25,8 +25,10 @@ export interface ReplayOptions {
 
 /** Turns of the event loop in which the host does by itself what it can. */
 const HOST_TURNS = 2;
-/** Real time that the host gets before a timer rings that did not ring in the recording. */
-const IDLE_MS = 50;
+/** Real time without anything until a timer rings that did not ring in the recording. */
+const STUCK_MS = 1_000;
+/** Real time that the host gets for what follows from what it has got; only its caller may take longer. */
+const HOST_PATIENCE_MS = 10_000;
 
 /** The capture, made ready to be compared with. */
 interface Script {
@@ -184,7 +186,7 @@ export class ReplayPort implements Port {
       case 'timer':
         return this.#playTimer(note, at_ms);
       case 'turn':
-        return this.#playTurn(at_ms);
+        return this.#playTurn();
       case 'drained':
         this.#clock.stimulus(at_ms);
         this.#pass();
@@ -197,23 +199,39 @@ export class ReplayPort implements Port {
     }
   }
 
-  /** A host that has not set this timer yet waits for something real; one that never will does without. */
-  async #playTimer({ due_ms }: CaptureNote & { event: 'timer' }, at_ms: number): Promise<void> {
-    if (!this.#clock.hasTimer(due_ms)) await this.#turns(HOST_TURNS);
+  /** A host that has not set the timer yet still does something real. */
+  async #playTimer({ due_ms, order }: CaptureNote & { event: 'timer' }, at_ms: number): Promise<void> {
+    const isSet = (): boolean => this.#clock.hasTimer(due_ms) || this.#clock.timers >= order;
+    if (!isSet()) await this.#letHostAct(isSet, HOST_PATIENCE_MS);
     this.#pass();
     this.#clock.ring(due_ms, at_ms);
   }
 
-  /** Somebody above the host acted, which may take its real time; of interest only when the host sent something then. */
-  async #playTurn(at_ms: number): Promise<void> {
+  /** Somebody above the host acted, which may take its real time: for ever, if the host sent something then. */
+  async #playTurn(): Promise<void> {
     const at = this.#at;
-    const next = this.#script?.capture.events[at + 1];
-    const isWrite = next?.kind === 'bytes' && next.direction === 'host_to_device';
-    const isSent = (): boolean =>
-      this.#at !== at || !isWrite || this.#script?.host.hasSent(this.#script.writesBefore[at + 1]) === true;
-    if (!isSent()) await this.#letHostAct(at_ms, isSent);
+    const write = this.#writeOfTurn(at);
+    const isDone = (): boolean => this.#at !== at || (write !== null && this.#hasSent(write));
+    if (!isDone())
+      await this.#letHostAct(isDone, write === null ? HOST_PATIENCE_MS : this.#options.patience_ms);
+    if (write !== null && !isDone() && this.#isOpen) this.#fail(this.#silentError('sent more'));
     if (this.#at === at) this.#pass();
-    if (!isSent() && this.#isOpen) this.#fail(this.#silentError('sent more'));
+  }
+
+  /** The first write of the stimulus that begins there; null when there is none. */
+  #writeOfTurn(turn: number): number | null {
+    const events = this.#script?.capture.events ?? [];
+    for (let at = turn + 1; at < events.length; at += 1) {
+      const event = events[at];
+      if (event.kind === 'bytes') return event.direction === 'host_to_device' ? at : null;
+      if (!['choice', 'queued', 'full'].includes(event.note.event)) return null;
+    }
+    return null;
+  }
+
+  #hasSent(at: number): boolean {
+    const script = this.#script;
+    return script !== null && script.host.hasSent(script.writesBefore[at]);
   }
 
   /** The host looks at the time: if somebody above it acted here in the recording, it is as late as then. */
@@ -230,30 +248,27 @@ export class ReplayPort implements Port {
       this.#clock.stimulus(at_ms);
       return this.#end(note.code === 'error' ? 'error' : 'disconnected', `recorded: ${note.message}`);
     }
-    await this.#letHostAct(at_ms, () => !this.#isOpen);
+    await this.#letHostAct(() => !this.#isOpen, this.#options.patience_ms);
     if (this.#isOpen) this.#fail(this.#silentError('closed the port'));
   }
 
+  /** Nobody has to ask the host for this: it follows from what it got. A timer may be due in a host that has changed. */
   async #awaitWrite(script: Script, at_ms: number): Promise<void> {
     const at = this.#at;
     this.#passWrites(script);
-    if (this.#at !== at) return;
-    await this.#letHostAct(at_ms, () => this.#at !== at);
-    if (this.#at === at && this.#isOpen) this.#fail(this.#silentError('sent more'));
+    const isSent = (): boolean => this.#at !== at;
+    if (!isSent()) await this.#letHostAct(isSent, STUCK_MS);
+    while (!isSent() && this.#isOpen && this.#clock.ringFirst(at_ms)) await this.#turns(HOST_TURNS);
+    if (!isSent()) await this.#letHostAct(isSent, this.#options.patience_ms ?? HOST_PATIENCE_MS);
+    if (!isSent() && this.#isOpen) this.#fail(this.#silentError('sent more'));
   }
 
-  /**
-   * The host's turn: what it does by itself, then what its caller may do; timers ring only for a host that has changed
-   * since the recording. Returns when `done`, on failure or close, or when patience ends.
-   */
-  async #letHostAct(at_ms: number, done: () => boolean): Promise<void> {
-    const isOver = (): boolean => done() || !this.#isOpen || this.#failure !== null;
+  /** Waits until `done`, a failure or the close; gives up when the host does nothing for so long. */
+  async #letHostAct(done: () => boolean, patience_ms: number | undefined): Promise<void> {
     for (;;) {
       await this.#turns(HOST_TURNS);
-      if (isOver()) return;
-      if (await this.#woken(IDLE_MS)) continue;
-      if (this.#clock.ringFirst(at_ms)) continue;
-      if (!(await this.#woken(this.#options.patience_ms))) return;
+      if (done() || !this.#isOpen || this.#failure !== null) return;
+      if (!(await this.#woken(patience_ms))) return;
     }
   }
 

@@ -117,7 +117,8 @@ describe('a replay', () => {
 
   it('gives a host that does nothing up when its patience ends, and else waits', async () => {
     const clock = new VirtualClock();
-    const { closes } = await replay([out(7, '01'), back(8, 'aa')], { patience_ms: 60_000, clock });
+    const events = [note(7, { event: 'turn' }), out(7, '01'), back(8, 'aa')];
+    const { closes } = await replay(events, { patience_ms: 60_000, clock });
     const passes = async (time_ms: number): Promise<void> => {
       await turns();
       await clock.pass(time_ms);
@@ -129,13 +130,19 @@ describe('a replay', () => {
     await passes(2_000);
     await until(() => closes.length > 0);
     expect(cause(closes[0])).toMatchObject({ code: 'replay-silent', retryable: false });
-    const patient = await replay([out(7, '01'), back(8, 'aa')], { clock });
+    const patient = await replay(events, { clock });
     await passes(1_000);
     await passes(3_600_000);
     expect(patient.closes).toEqual([]);
     patient.port.write(hex('01'));
     await until(() => patient.received.length === 1);
     await patient.port.close();
+    // What nobody has to ask for follows by itself, or never.
+    const stuck = await replay([back(6, 'ff'), out(7, '01')], { clock });
+    await passes(1_000);
+    await passes(10_000);
+    expect(stuck.received).toEqual(['ff']);
+    expect(cause(stuck.closes[0]).code).toBe('replay-silent');
   });
 
   it('gives the host the recorded times, timers and choices', async () => {
@@ -144,7 +151,7 @@ describe('a replay', () => {
       note(0, { event: 'choice', what: 'random32', value: 6 }),
       note(0, { event: 'choice', what: 'version', value: 'old' }),
       back(2.5, 'aa'),
-      note(53.25, { event: 'timer', due_ms: 52.5 }),
+      note(53.25, { event: 'timer', due_ms: 52.5, order: 1 }),
       out(53.25, '01'),
       back(60, 'bb'),
     ]);

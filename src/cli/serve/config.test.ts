@@ -85,6 +85,19 @@ describe('the configuration of serve', () => {
     expect(remedy).toContain('serial:///dev/');
   });
 
+  it('asks for telemetry once a second, or as often as it is told, and not more than a device could', () => {
+    const period_ms = (value?: string): number =>
+      config({ device: DEVICE }, { THERMOLOOP_TELEMETRY_PERIOD: value }).telemetryPeriod_ms;
+    expect([period_ms(), period_ms('0.25'), period_ms('60')]).toEqual([1000, 250, 60_000]);
+    for (const value of ['0', '0.001', '61', '-1', '1e3', 'often']) {
+      const { code, remedy } = refusal({ device: DEVICE }, { THERMOLOOP_TELEMETRY_PERIOD: value });
+      expect([code, remedy]).toEqual([
+        'bad-setting',
+        'Allowed: seconds from 0.01 to 60 (THERMOLOOP_TELEMETRY_PERIOD).',
+      ]);
+    }
+  });
+
   it('takes a line with planted faults', () => {
     const device = 'chaos+tcp://127.0.0.1:1?faults=drop:1e-6';
     expect(config({ device }).device).toBe(device);

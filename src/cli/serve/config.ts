@@ -21,6 +21,8 @@ export interface ServeConfig {
   /** Control channel of the twin, HOST:PORT, to know of faults planted in it. Then the device must be a twin. */
   twinControl: string | null;
   rateLimitPerMinute: number | undefined;
+  /** How often the device is asked for its sensors. */
+  telemetryPeriod_ms: number;
   tlsCert: string | null;
   tlsKey: string | null;
   bootstrapKeyFile: string | null;
@@ -61,6 +63,7 @@ const settings = {
   captureDir: { variable: 'THERMOLOOP_CAPTURE_DIR' },
   twinControl: { variable: 'THERMOLOOP_TWIN_CONTROL' },
   rateLimit: { variable: 'THERMOLOOP_RATE_LIMIT' },
+  telemetryPeriod: { variable: 'THERMOLOOP_TELEMETRY_PERIOD', fallback: '1' },
   tlsCert: { variable: 'THERMOLOOP_TLS_CERT' },
   tlsKey: { variable: 'THERMOLOOP_TLS_KEY' },
   allowPlaintext: { variable: 'THERMOLOOP_ALLOW_PLAINTEXT', fallback: '0' },
@@ -109,6 +112,7 @@ export function serveConfig(sources: Sources): ServeConfig {
       get('rateLimit') === undefined
         ? undefined
         : Number(check(get, 'rateLimit', /^[1-9]\d{0,6}$/, 'requests per minute, a whole number above 0')),
+    telemetryPeriod_ms: telemetryPeriod_ms(get),
     tlsCert: get('tlsCert') ?? null,
     tlsKey: get('tlsKey') ?? null,
     bootstrapKeyFile: get('bootstrapKeyFile') ?? null,
@@ -183,6 +187,18 @@ function port(get: (name: SettingName) => string | undefined, name: SettingName)
   const value = Number(check(get, name, /^\d{1,5}$/, '0 to 65535'));
   if (value <= 65_535) return value;
   throw new ConfigError('bad-setting', `${name} is ${value}`, 'Allowed: 0 to 65535.');
+}
+
+/** Seconds outside, as on the REST side; a device narrows it to what it allows. */
+function telemetryPeriod_ms(get: (name: SettingName) => string | undefined): number {
+  const allowed = 'seconds from 0.01 to 60';
+  const value_s = Number(check(get, 'telemetryPeriod', /^\d{1,2}(\.\d{1,3})?$/, allowed));
+  if (value_s >= 0.01 && value_s <= 60) return value_s * 1000;
+  throw new ConfigError(
+    'bad-setting',
+    `telemetryPeriod is ${value_s}`,
+    `Allowed: ${allowed} (THERMOLOOP_TELEMETRY_PERIOD).`,
+  );
 }
 
 function controlChannel(

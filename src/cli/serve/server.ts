@@ -93,6 +93,7 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
       ...(config.expectBackend !== null && { expectBackend: config.expectBackend }),
       ...(twin !== null && { injectedFaults: twin }),
       hostVersion: options.version,
+      telemetryPeriod_ms: config.telemetryPeriod_ms,
       onLog,
     });
     closers.push(() => device.close());

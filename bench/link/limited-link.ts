@@ -35,8 +35,8 @@ export class LimitedLink {
   readonly link: Link;
   readonly #device: HelperProcess<DeviceReady>;
   readonly #limiter: HelperProcess<LimiterReady>;
-  readonly #stops: { at_ms: number; requestId: number }[] = [];
-  #onStop: () => void = () => undefined;
+  readonly #stopsSeen = new Set<number>();
+  #onStop: (at_ms: number) => void = () => undefined;
 
   private constructor(
     line: Line,
@@ -50,9 +50,10 @@ export class LimitedLink {
     this.#limiter = limiter;
     limiter.onMessage((message) => {
       const { stop } = message as Partial<LimiterStop>;
-      if (stop === undefined) return;
-      this.#stops.push(stop);
-      this.#onStop();
+      // A request that is repeated before its reply leaves twice; the first time counts.
+      if (stop === undefined || this.#stopsSeen.has(stop.requestId)) return;
+      this.#stopsSeen.add(stop.requestId);
+      this.#onStop(stop.at_ms);
     });
   }
 
@@ -117,13 +118,11 @@ export class LimitedLink {
 
   /** One stop() while whatever is going on goes on. */
   async stop(): Promise<StopTime> {
-    this.#stops.length = 0;
-    const left = new Promise<void>((resolve) => (this.#onStop = resolve));
+    const left = new Promise<number>((resolve) => (this.#onStop = resolve));
     const start_ms = sharedNow_ms();
     await this.link.stop();
     const reply_ms = sharedNow_ms() - start_ms;
-    await left;
-    return { left_ms: this.#stops[0].at_ms - start_ms, reply_ms };
+    return { left_ms: (await left) - start_ms, reply_ms };
   }
 
   #take(): Promise<LimiterTake> {

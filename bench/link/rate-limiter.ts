@@ -36,8 +36,11 @@ export interface LimiterTake {
 
 /** How often bytes leave while more than this wait: the quantum is rate times this. */
 const TICK_MS = 1;
-/** A line that is driven late may catch up with what waits here; more is not read from the host. */
-const MOST_WAITING_MS = 20;
+/**
+ * More than this much line time is not read from the host. Far above the windows: what waits in here has its time of
+ * arrival, so that a pause of this process does not make the line idle, as one of a real line's driver would not.
+ */
+const MOST_WAITING_MS = 200;
 const LEAST_WAITING_BYTES = 4096;
 
 const config = configOf<LimiterConfig>();

@@ -5,6 +5,8 @@ import { Stillness } from '../capture/stillness.ts';
 
 interface Entry {
   due_ms: number;
+  /** Timers that were set up to and including this one. */
+  order: number;
   callback: () => void;
 }
 
@@ -44,8 +46,7 @@ export class ReplayClock implements Clock {
 
   after(delay_ms: number, callback: () => void): Timer {
     const due_ms = this.now_ms() + Math.max(0, delay_ms);
-    const entry = { due_ms, callback };
-    this.#timers += 1;
+    const entry = { due_ms, order: (this.#timers += 1), callback };
     this.#entries.add(entry);
     this.#listener.onTimer();
     return { cancel: () => void this.#entries.delete(entry) };
@@ -71,15 +72,20 @@ export class ReplayClock implements Clock {
     return [...this.#entries].some((entry) => Math.abs(entry.due_ms - due_ms) < SAME_TIME_MS);
   }
 
-  /** Rings the timer that was due then, or else the nearest to it, at `now_ms`; false when there is none. */
-  ring(due_ms: number, now_ms: number): boolean {
+  /**
+   * Rings, at `now_ms`, the timer that was due then; or, for a host whose caller was early or late, the one that was set
+   * as the same in number, or the nearest. False when there is none.
+   */
+  ring(due_ms: number, order: number, now_ms: number): boolean {
     const distance = (entry: Entry): number => Math.abs(entry.due_ms - due_ms);
-    let nearest: Entry | null = null;
+    let best: Entry | null = null;
     for (const entry of this.#entries) {
-      if (distance(entry) > NEAR_MS) continue;
-      if (nearest === null || distance(entry) < distance(nearest) - SAME_TIME_MS) nearest = entry;
+      if (distance(entry) < SAME_TIME_MS) return this.#ring(entry, now_ms);
+      if (entry.order === order) best = entry;
+      if (best?.order === order || distance(entry) > NEAR_MS) continue;
+      if (best === null || distance(entry) < distance(best)) best = entry;
     }
-    return this.#ring(nearest, now_ms);
+    return this.#ring(best, now_ms);
   }
 
   /** Rings the first timer that is due by `now_ms`, then; false when there is none. */

@@ -52,6 +52,8 @@ export class ReplayPort implements Port {
   /** Told to the host when it asks; `reads` since the last event. */
   #queued_bytes = 0;
   #reads = 0;
+  /** Turns that an early caller of the host has had before their time. */
+  readonly #takenTurns = new Set<number>();
   #failure: TransportError | null = null;
   #started_ms = 0;
   #wakeUp: () => void = () => undefined;
@@ -204,12 +206,13 @@ export class ReplayPort implements Port {
     const isSet = (): boolean => this.#clock.hasTimer(due_ms) || this.#clock.timers >= order;
     if (!isSet()) await this.#letHostAct(isSet, HOST_PATIENCE_MS);
     this.#pass();
-    this.#clock.ring(due_ms, at_ms);
+    this.#clock.ring(due_ms, order, at_ms);
   }
 
   /** Somebody above the host acted, which may take its real time: for ever, if the host sent something then. */
   async #playTurn(): Promise<void> {
     const at = this.#at;
+    if (this.#takenTurns.delete(at)) return this.#pass();
     const write = this.#writeOfTurn(at);
     const isDone = (): boolean => this.#at !== at || (write !== null && this.#hasSent(write));
     if (!isDone())
@@ -234,13 +237,26 @@ export class ReplayPort implements Port {
     return script !== null && script.host.hasSent(script.writesBefore[at]);
   }
 
-  /** The host looks at the time: if somebody above it acted here in the recording, it is as late as then. */
+  /** The host looks at the time: somebody above it acts as in the recording, and it is as late as then. */
   #onTurn(): void {
-    const event = this.#script?.capture.events[this.#at];
-    if (event?.kind !== 'note' || event.note.event !== 'turn') return;
+    const turn = this.#comingTurn();
+    const event = turn === null ? undefined : this.#script?.capture.events[turn];
+    if (turn === null || event === undefined) return;
     this.#clock.stimulus(event.at_ms);
-    this.#pass();
+    if (turn === this.#at) this.#pass();
+    else this.#takenTurns.add(turn);
     this.#wake();
+  }
+
+  /** The next turn that is not taken, unless the host had sent something before it: a caller may be early. */
+  #comingTurn(): number | null {
+    const events = this.#script?.capture.events ?? [];
+    for (let at = this.#at; at < events.length; at += 1) {
+      const event = events[at];
+      if (event.kind === 'bytes' && event.direction === 'host_to_device' && !this.#hasSent(at)) return null;
+      if (event.kind === 'note' && event.note.event === 'turn' && !this.#takenTurns.has(at)) return at;
+    }
+    return null;
   }
 
   async #playClosed(note: CaptureNote & { event: 'closed' }, at_ms: number): Promise<void> {

@@ -221,15 +221,16 @@ export class ReplayPort implements Port {
     if (this.#at === at) this.#pass();
   }
 
-  /** The first write of the stimulus that begins there; null when there is none. */
+  /** The last write of the stimulus that begins there, null when there is none: the first may be a lone 0x00. */
   #writeOfTurn(turn: number): number | null {
     const events = this.#script?.capture.events ?? [];
+    let last: number | null = null;
     for (let at = turn + 1; at < events.length; at += 1) {
       const event = events[at];
-      if (event.kind === 'bytes') return event.direction === 'host_to_device' ? at : null;
-      if (!['choice', 'queued', 'full'].includes(event.note.event)) return null;
+      if (event.kind === 'bytes' && event.direction === 'host_to_device') last = at;
+      else if (event.kind === 'bytes' || !['choice', 'queued', 'full'].includes(event.note.event)) break;
     }
-    return null;
+    return last;
   }
 
   #hasSent(at: number): boolean {

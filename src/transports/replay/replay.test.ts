@@ -176,6 +176,40 @@ describe('a replay', () => {
     await port.close();
   });
 
+  it('waits for a caller whose first byte is a lone 0x00, and gives it the time it had', async () => {
+    const { port, received } = await replay([
+      out(0, '0500'),
+      back(10, 'aa'),
+      note(700, { event: 'turn' }),
+      out(700, '00'),
+      out(700, '0600'),
+      back(710, 'bb'),
+    ]);
+    port.write(hex('0500'));
+    await until(() => received.length === 1);
+    await turns();
+    expect(port.tap.clock?.now_ms()).toBe(700); // the host looks at the time because its caller acts
+    port.write(hex('00'));
+    port.write(hex('0600'));
+    await until(() => received.length === 2);
+    await port.close();
+  });
+
+  it('gives a caller that comes before its place in the recording the time it had there', async () => {
+    const { port, received } = await replay([
+      back(10, 'aa'),
+      back(20, 'ab'),
+      note(700, { event: 'turn' }),
+      out(700, '0600'),
+      back(710, 'bb'),
+    ]);
+    expect(port.tap.clock?.now_ms()).toBe(700);
+    port.write(hex('0600'));
+    await until(() => received.length === 3);
+    expect(port.tap.clock?.now_ms()).toBe(710);
+    await port.close();
+  });
+
   it('tells the host what its port told it', async () => {
     const { port } = await replay([
       out(0, '01'),

@@ -6,7 +6,7 @@ import { defaultThermal, ThermalModel, thermalSchema } from '../chip/thermal/ind
 import type { ThermalParameters } from '../chip/thermal/index.ts';
 import { bootBoard, TestHost } from '../firmware/board.test-support.ts';
 import { SENSOR_UNITS } from '../firmware/index.ts';
-import { TELEMETRY_MASK } from '../firmware/telemetry.ts';
+import { TELEMETRY_MASK } from '../firmware/board/telemetry.ts';
 import { SensorFaultEffects } from './index.ts';
 
 /** A board at rest that reports every 100 ms; ambient 25 C unless told. */

@@ -15,16 +15,16 @@ import type {
 } from '../../src/link/messages/index.ts';
 import type { BodyOf } from '../../src/link/messages/index.ts';
 import type { ControllerOptions } from './contract.ts';
-import type { CoreGate } from './core-gate.ts';
-import { Faults } from './faults.ts';
-import { SILENT } from './handshake.ts';
-import type { HandshakeState } from './handshake.ts';
-import { ImageLoads } from './loads.ts';
-import { ReplyCache } from './reply-cache.ts';
-import { RunEngine } from './run-engine.ts';
+import type { CoreGate } from './board/core-gate.ts';
+import { Faults } from './board/faults.ts';
+import { SILENT } from './session/handshake.ts';
+import type { HandshakeState } from './session/handshake.ts';
+import { ImageLoads } from './images/loads.ts';
+import { ReplyCache } from './session/reply-cache.ts';
+import { RunEngine } from './runs/run-engine.ts';
 import { statusOf } from './status.ts';
-import { TelemetryStream } from './telemetry.ts';
-import type { ThermalGuard } from './thermal-guard.ts';
+import { TelemetryStream } from './board/telemetry.ts';
+import type { ThermalGuard } from './board/thermal-guard.ts';
 
 const PREFIX_BYTES = 8;
 

@@ -3,8 +3,8 @@ import { USB_MAX_PAYLOAD } from '../../src/link/frame/index.ts';
 import { BULK_HEADER_BYTES } from '../../src/link/messages/index.ts';
 import type { BlockRange, Capabilities, Limits } from '../../src/link/messages/index.ts';
 import type { ThermalParameters } from '../chip/thermal/index.ts';
-import { programImageBytes } from './image.ts';
-import { TELEMETRY_MASK, TELEMETRY_MS_MAX, TELEMETRY_MS_MIN } from './telemetry.ts';
+import { programImageBytes } from './images/image.ts';
+import { TELEMETRY_MASK, TELEMETRY_MS_MAX, TELEMETRY_MS_MIN } from './board/telemetry.ts';
 
 const KIB = 1024;
 /** Rails at |x| = 2 read by a 12-bit converter. */

@@ -18,15 +18,15 @@ import {
 import type { BodyOf, EventBodies, Status } from '../../src/link/messages/index.ts';
 import { Boot } from './boot.ts';
 import type { Attachment, ByteSink, Controller, ControllerOptions } from './contract.ts';
-import { CoreGate } from './core-gate.ts';
-import { FrameWriter } from './frame-writer.ts';
-import { dropSession, judgeHello, PROTOCOL_MINOR } from './handshake.ts';
-import type { HelloVerdict, Session } from './handshake.ts';
-import { IdleTimer } from './idle-timer.ts';
+import { CoreGate } from './board/core-gate.ts';
+import { FrameWriter } from './session/frame-writer.ts';
+import { dropSession, judgeHello, PROTOCOL_MINOR } from './session/handshake.ts';
+import type { HelloVerdict, Session } from './session/handshake.ts';
+import { IdleTimer } from './board/idle-timer.ts';
 import { handleRpc } from './rpc.ts';
-import { BoardSensors } from './sensors.ts';
+import { BoardSensors } from './board/sensors.ts';
 import { statusOf } from './status.ts';
-import { ThermalGuard } from './thermal-guard.ts';
+import { ThermalGuard } from './board/thermal-guard.ts';
 import type { ThermalModel } from '../chip/thermal/index.ts';
 
 const HEARTBEAT_MS = 1000;

@@ -10,4 +10,4 @@ export type {
   SensorFaults,
 } from './contract.ts';
 export { createController } from './controller.ts';
-export { SENSOR_UNITS } from './sensors.ts';
+export { SENSOR_UNITS } from './board/sensors.ts';

@@ -4,10 +4,10 @@ import { CoreRefusal } from '../chip/analog-core.ts';
 import { Code, Detail, FaultCode } from '../../src/link/messages/index.ts';
 import type { Activate, Envelope, StartRun, Status } from '../../src/link/messages/index.ts';
 import type { Boot } from './boot.ts';
-import { decodeProgram } from './image.ts';
-import { ID_BYTES } from './load-order.ts';
-import { firstBatch } from './run-engine.ts';
-import { planRun } from './schedule.ts';
+import { decodeProgram } from './images/image.ts';
+import { ID_BYTES } from './images/load-order.ts';
+import { firstBatch } from './runs/run-engine.ts';
+import { planRun } from './runs/schedule.ts';
 import { OK_STATUS, statusOf, statusOfCoreRefusal } from './status.ts';
 import type { Outcome } from './status.ts';
 

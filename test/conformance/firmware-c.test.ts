@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Draw } from '../fuzz/draw.ts';
 import { FrameFuzz } from '../fuzz/frame-fuzz.ts';
 import { mutated } from '../fuzz/random-message.ts';
-import { applyPatch } from '../../firmware-sim/firmware/patch.ts';
+import { applyPatch } from '../../firmware-sim/firmware/images/patch.ts';
 import { patchVectors } from '../support/patch-vectors.ts';
 import { C_COMPILER, compile, dialogue, must } from '../support/c-program.ts';
 import { allStreams, bytesOf, decodedLines, frameVectors, hexOf } from './vectors.ts';

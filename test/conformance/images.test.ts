@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { twinCapabilities } from '../../firmware-sim/firmware/index.ts';
-import { decodeField, decodeProgram } from '../../firmware-sim/firmware/image.ts';
+import { decodeField, decodeProgram } from '../../firmware-sim/firmware/images/image.ts';
 import { Code, Detail } from '../../src/link/messages/index.ts';
 import {
   decodeFieldImage,

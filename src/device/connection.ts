@@ -45,7 +45,7 @@ export type ConnectionInput =
 export type ConnectionAction =
   /** Open a port and shake hands; answer with `connected` or `failed`. */
   | { type: 'connect' }
-  /** Answer with `retry-due` after that time. */
+  /** Answer with `retry-due` after that time, or as soon as the device's path returns. */
   | { type: 'wait'; delay_ms: number }
   /** Give up port, timer and attempt. */
   | { type: 'release' };

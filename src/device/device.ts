@@ -1,6 +1,6 @@
 // One chip as the service sees it: keeps a link to it for as long as the process lives, says honestly what answers, and
 // runs one operation at a time. It never substitutes anything for a device that is away.
-import { clockFacts, sleep, type ClockFacts, type Timer } from '../clock/clock.ts';
+import { clockFacts, sleep, type ClockFacts } from '../clock/clock.ts';
 import { DeviceState, ImageCache, connect, type Link, type LinkError } from '../link/index.ts';
 import { capabilitiesOf, identityOf } from './capabilities.ts';
 import { failureOf } from './connect-failure.ts';
@@ -11,6 +11,7 @@ import { DeviceLog } from './device-log.ts';
 import { DeviceFaults, faultCodeOf, type DeviceFault, type DeviceFaultName } from './faults.ts';
 import { checkIdentity, faultsActive } from './injected-faults.ts';
 import { runOperation } from './operation.ts';
+import { Retry } from './retry.ts';
 import { planHold, planRelax, type RunPlan } from './schedule.ts';
 import { TelemetryFeed } from './telemetry/index.ts';
 import type {
@@ -62,7 +63,7 @@ export class Device {
   #revision = 0;
   #session: Session | null = null;
   #attempt: AbortController | null = null;
-  #timer: Timer | null = null;
+  readonly #retry: Retry;
   #operation: RunningOperation | null = null;
   readonly #log: DeviceLog;
   #lastIdentity: DeviceIdentity | null = null;
@@ -79,6 +80,7 @@ export class Device {
     this.url = options.url;
     this.#options = options;
     this.#clientId = options.random32() >>> 0;
+    this.#retry = new Retry(options, () => this.#step({ type: 'retry-due' }));
     this.#log = new DeviceLog(options, () => ({ device: this.id, backend: this.backend }));
     this.telemetry = new TelemetryFeed({
       clock: options.clock,
@@ -272,7 +274,7 @@ export class Device {
     this.#connection = state;
     for (const action of actions) {
       if (action.type === 'connect') this.#connect();
-      if (action.type === 'wait') this.#wait(action.delay_ms);
+      if (action.type === 'wait') this.#retry.wait(action.delay_ms);
       if (action.type === 'release') this.#release();
     }
     if (state === before) return;
@@ -290,12 +292,8 @@ export class Device {
     for (const listener of [...this.#listeners]) listener();
   }
 
-  #wait(delay_ms: number): void {
-    this.#timer = this.#options.clock.after(delay_ms, () => this.#step({ type: 'retry-due' }));
-  }
-
   #release(): void {
-    this.#timer?.cancel();
+    this.#retry.stop();
     this.#attempt?.abort();
     this.#session = null;
     this.telemetry.detach();
@@ -344,6 +342,7 @@ export class Device {
       return;
     }
     this.#counting.totals.connects++;
+    this.#retry.stop();
     this.#session = session;
     this.#lastCapabilities = session.capabilities;
     this.telemetry.attach(session.link, session.capabilities);

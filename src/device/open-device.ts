@@ -2,7 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../clock/clock.ts';
 import { createCaptureDecoder } from '../link/index.ts';
-import { openPort as openLine, parsePortUrl, type Port, type TransportError } from '../transports/index.ts';
+import {
+  openPort as openLine,
+  parsePortUrl,
+  watchForReturn,
+  type Port,
+  type ReturnWatch,
+  type TransportError,
+} from '../transports/index.ts';
 import { Device } from './device.ts';
 import type { DeviceOptions } from './types.ts';
 
@@ -23,5 +30,6 @@ export function openDevice(options: OpenDeviceOptions): Device {
     options.onLog?.('error', error.message, { code: error.code, remedy: error.remedy });
   const ports = { clock, captureDecoder: createCaptureDecoder, onCaptureFault };
   const openPort = (): Port => openLine(options.url, ports);
-  return new Device({ ...options, clock, random32, openPort });
+  const onReturn = (callback: () => void): ReturnWatch => watchForReturn(options.url, callback);
+  return new Device({ ...options, clock, random32, openPort, watchForReturn: onReturn });
 }

@@ -2,7 +2,7 @@
 import type { Clock, ClockFacts } from '../clock/clock.ts';
 import type { LinkCounters } from '../link/index.ts';
 import type { ProgramRanges, QuantisedProgram } from '../physics/index.ts';
-import type { Port } from '../transports/port.ts';
+import type { Port, ReturnWatch } from '../transports/index.ts';
 import type { DeviceErrorCode } from './errors.ts';
 import type { TelemetryMetric } from './telemetry/metrics.ts';
 
@@ -18,6 +18,8 @@ export interface DeviceOptions {
   url: string;
   /** A fresh, closed port for each attempt to connect. */
   openPort(): Port;
+  /** Calls back whenever trying again is worth it before the back-off has passed; absent: nothing tells. */
+  watchForReturn?(callback: () => void): ReturnWatch;
   /** The device's time: a simulated device may keep another than the machine's, and its link keeps the same. */
   clock: Clock;
   /** Uniform 32-bit numbers: jitter of the back-off, nonces, run tokens. */

@@ -35,8 +35,10 @@ export type { FlightRecorderOptions } from './recorder/flight-recorder.ts';
 export { RecorderPort } from './recorder/recorder-port.ts';
 export { ReplayPort } from './replay/replay-port.ts';
 export type { ReplayOptions } from './replay/replay-port.ts';
+export type { ReturnWatch } from './serial/return-watch.ts';
 export { parsePortUrl, PORT_URL_EXAMPLES } from './url.ts';
 export type { PortAddress } from './url.ts';
+export { watchForReturn } from './watch-for-return.ts';
 
 export interface OpenPortOptions {
   clock?: Clock;

@@ -11,7 +11,7 @@ import { createJobRunner } from '../../jobs/index.ts';
 import { createMonitoring, listenForScrapes } from '../../monitoring/index.ts';
 import { createService, ensureBootstrapKey, feedMonitoring, readingOf } from '../../service/index.ts';
 import { openStore, type Store } from '../../store/index.ts';
-import type { Port } from '../../transports/index.ts';
+import { watchForReturn, type Port } from '../../transports/index.ts';
 import { Participant } from '../lock-step/participant.ts';
 import type { ServeConfig } from './config.ts';
 import { devicePorts } from './device-port.ts';
@@ -88,6 +88,7 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
         ...(lockStep !== null && { lineClock: clock, around: (port) => lockStep.counted(port) }),
         log: onLog,
       }),
+      watchForReturn: (callback) => watchForReturn(config.device, callback),
       clock: deviceClock,
       random32: () => randomBytes(4).readUInt32LE(),
       ...(config.expectBackend !== null && { expectBackend: config.expectBackend }),

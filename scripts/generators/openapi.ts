@@ -13,6 +13,7 @@ export async function outputs(): Promise<Map<string, string>> {
     devices: new Map(),
     clock: systemClock,
     randomBytes: (count) => new Uint8Array(count),
+    certificateKeys: { current: '', published: [], sign: () => new Uint8Array() },
     version: '0.0.0',
   });
   await app.ready();

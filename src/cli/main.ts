@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
 import { registerCapture } from './capture.ts';
+import { registerCertificate } from './certificate.ts';
 import { registerDemo } from './demo.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerFault } from './fault.ts';
@@ -14,6 +15,7 @@ export type Register = (program: Command) => void;
 
 const commands: Register[] = [
   registerCapture,
+  registerCertificate,
   registerDemo,
   registerDoctor,
   registerFault,

@@ -16,6 +16,7 @@ import { registerOpenApi } from './plugins/openapi.ts';
 import { ProblemError } from './problems/problem.ts';
 import { aboutRoutes } from './routes/about.ts';
 import { calibrationRoutes } from './routes/calibrations.ts';
+import { certificateRoutes } from './routes/certificates.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
@@ -72,6 +73,7 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   await app.register(modelRoutes(context));
   await app.register(jobRoutes(context));
   await app.register(sampleRoutes(context));
+  await app.register(certificateRoutes(context));
   await app.register(calibrationRoutes(context));
   await app.register(keyRoutes(context, (keyId) => hub.closeKey(keyId)));
   await app.register(liveRoutes(hub));

@@ -3,7 +3,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Clock, ClockFacts } from '../clock/clock.ts';
 import type { DeviceFault, DeviceFaultName, Series, SeriesQuery, TelemetryStatus } from '../device/index.ts';
 import type { JobRunner, RelaxDevice } from '../jobs/index.ts';
-import type { Store } from '../store/index.ts';
+import type { CertificateKeys, Store } from '../store/index.ts';
 
 /** A device as the API shows it; `Device` of src/device satisfies it, and so does a fake in a test. */
 export interface ServiceDevice extends Omit<RelaxDevice, 'relax'> {
@@ -38,6 +38,8 @@ export interface ServiceOptions {
   deviceClock?: Clock;
   /** Unpredictable bytes, for the secrets of keys. */
   randomBytes: (count: number) => Uint8Array;
+  /** Signs certificates, and knows the public keys to publish. */
+  certificateKeys: CertificateKeys;
   version: string;
   /** What the operator demands (THERMOLOOP_EXPECT_BACKEND). */
   expectBackend?: string | null;

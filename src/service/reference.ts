@@ -52,7 +52,8 @@ Generated from the routes of \`src/service\` (\`npm run generated\`).
 
 ## For every request
 
-* **Key**: \`Authorization: Bearer tlk_<id>_<secret>\`. Only \`/healthz\`, \`/readyz\`, \`/openapi.json\`, \`/docs\` and \`/problems\` need none.
+* **Key**: \`Authorization: Bearer tlk_<id>_<secret>\`. Only \`/healthz\`, \`/readyz\`, \`/openapi.json\`, \`/docs\`, \`/problems\` and
+  \`/v1/certificate-keys\` need none.
 * **Which device answered**: \`Thermoloop-Device\` and \`Thermoloop-Backend\` (\`chip\`, \`twin\`; \`unknown\` before the first handshake) are on every
   answer that concerns a device. The device itself says which it is; the service never guesses and never falls back to a twin.
 * **Errors** are problem documents, see [problems.md](problems.md).
@@ -83,6 +84,25 @@ optionally \`b\`, \`j2\`, \`j4\` (N), \`kT\` (scalar), \`metadata\` (JSON text a
 States: \`queued\`, \`running\` (with \`phase\` and \`progress\`), then \`succeeded\`, \`failed\` (with \`cause\` and \`failure\`) or \`cancelled\`.
 \`result.heat\` is stochastic heat in kT; it is never mixed with electrical energy in joules. Samples come as JSON, \`.npy\` (\`x\`, float32,
 samples x reads x units) or \`.npz\` (\`x\`, \`time_s\`, \`heat_kT\`) with \`Repr-Digest\`.
+
+## Certificates
+
+\`GET /v1/jobs/{id}/certificate\` of a job that succeeded: one JSON with what the service knows about the run (job and attempts, device, firmware,
+schema hash, planted faults, model and program digests, seed, schedule, digests of samples and heat, calibration and its age at the start of the
+job, whose clock). It is signed when it is first asked for and kept, so it stays the same bytes over restarts, upgrades and changes of key;
+\`issued\` says when and by which version. A fact that was not recorded is \`null\`.
+
+* **Canonical form**: RFC 8785. No white space, members sorted by the UTF-16 code units of their names, numbers and strings as ECMAScript's
+  \`JSON.stringify\` writes them, UTF-8; then one line feed, which is not signed.
+* **Signature**: Ed25519 (RFC 8032, no prehash) over the canonical form of the document without \`signature.value\`, so \`algorithm\` and \`key\` are
+  signed too. \`value\` is base64url without padding.
+* **Keys**: \`GET /v1/certificate-keys\`, public. An id is \`tck_\` and the first 32 hex digits of the SHA-256 of the key's SPKI in DER. The private
+  key is \`certificate-key.pem\` in the data directory (mode 0600). To rotate, move it away and start again: a new key is made, old public keys
+  stay published (\`certificate-keys.json\`).
+* **Samples**: \`samples.digest\` is the SHA-256 of the readout codes (int16, little-endian, in the order of \`shape\`), and a code is
+  x / \`stateScale\`; so JSON, .npy and .npz are held to the same digest. \`heat.digest\`: the heat of every sample, float64 little-endian.
+* **Verify**, also without the service: \`thermoloop certificate verify certificate.json --public-key keys.json --samples samples.npz\` exits with 0
+  (valid), 1 (not valid) or 2 (could not be checked). Only the file as it was sent is accepted; a reformatted one is not.
 
 ## Events
 

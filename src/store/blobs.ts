@@ -115,7 +115,8 @@ class FileBlobs implements BlobStore {
   }
 }
 
-async function syncDirectory(directory: string): Promise<void> {
+/** Makes names in a directory durable. */
+export async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, 'r');
   try {
     await handle.sync();

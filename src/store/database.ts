@@ -116,6 +116,13 @@ export interface AuditTable {
   detail: string;
 }
 
+export interface CertificateTable {
+  job_id: string;
+  signing_key: string;
+  document: string;
+  created_at_ms: number;
+}
+
 export interface SchemaVersionTable {
   version: number;
   name: string;
@@ -131,5 +138,6 @@ export interface Tables {
   api_key: ApiKeyTable;
   idempotency: IdempotencyTable;
   audit: AuditTable;
+  certificate: CertificateTable;
   schema_version: SchemaVersionTable;
 }

@@ -5,10 +5,11 @@ import type { Tables } from './database.ts';
 import { StoreError } from './errors.ts';
 import { firstSchema } from './migrations/0001-first-schema.ts';
 import { forcedCalibrations } from './migrations/0002-forced-calibrations.ts';
+import { certificates } from './migrations/0003-certificates.ts';
 import type { Migration } from './migrations/migration.ts';
 
 /** In order; the version of a step is its place, counted from 1. */
-export const MIGRATIONS: readonly Migration[] = [firstSchema, forcedCalibrations];
+export const MIGRATIONS: readonly Migration[] = [firstSchema, forcedCalibrations, certificates];
 
 /**
  * Applies what is missing and returns the versions before and after.

@@ -4,6 +4,7 @@ import type {
   AuditRow,
   CalibrationRow,
   CalibrationState,
+  CertificateRow,
   Digest,
   IdempotencyRow,
   JobRow,
@@ -148,6 +149,12 @@ export interface AuditRepository {
   list(filter?: Page & { keyId?: string; action?: string }): Promise<AuditRow[]>;
 }
 
+export interface CertificateRepository {
+  find(jobId: string): Promise<CertificateRow | null>;
+  /** The first one of a job stays: returns the one that is kept. */
+  add(row: Omit<CertificateRow, 'createdAt_ms'>): Promise<CertificateRow>;
+}
+
 /** All repositories over one connection; inside a transaction they see and make its changes. */
 export interface Repositories {
   readonly models: ModelRepository;
@@ -157,6 +164,7 @@ export interface Repositories {
   readonly keys: KeyRepository;
   readonly idempotency: IdempotencyRepository;
   readonly audit: AuditRepository;
+  readonly certificates: CertificateRepository;
 }
 
 /** Big bytes by digest, outside the database. */

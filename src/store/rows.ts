@@ -176,6 +176,15 @@ export interface IdempotencyRow {
   expiresAt_ms: number;
 }
 
+/** The signed certificate of a job: its text as it was signed, never changed. */
+export interface CertificateRow {
+  jobId: string;
+  /** Id of the public key that verifies it. */
+  signingKey: string;
+  document: string;
+  createdAt_ms: number;
+}
+
 /** Who did what; append-only. */
 export interface AuditRow {
   id: string;

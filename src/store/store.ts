@@ -15,6 +15,7 @@ import { migrate } from './migrations.ts';
 import type { BlobStore, Repositories } from './repositories.ts';
 import { auditRepository } from './tables/audit.ts';
 import { calibrationRepository } from './tables/calibrations.ts';
+import { certificateRepository } from './tables/certificates.ts';
 import { guarded, type Context } from './tables/context.ts';
 import { idempotencyRepository } from './tables/idempotency.ts';
 import { jobRepository } from './tables/jobs.ts';
@@ -153,6 +154,7 @@ function repositories(context: Context): Repositories {
     keys: guarded(context, 'keys', keyRepository(context)),
     idempotency: guarded(context, 'idempotency', idempotencyRepository(context)),
     audit: guarded(context, 'audit', auditRepository(context)),
+    certificates: guarded(context, 'certificates', certificateRepository(context)),
   };
 }
 

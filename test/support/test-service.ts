@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { keyIdOf } from '../../src/certificate/index.ts';
 import { systemClock } from '../../src/clock/clock.ts';
 import {
   TelemetryHistory,
@@ -12,7 +13,7 @@ import {
 } from '../../src/device/index.ts';
 import { FakeDevice } from '../fakes/relax-device.ts';
 import { createJobRunner, type CalibrationProcedure, type JobRunner } from '../../src/jobs/index.ts';
-import { openStore, type Store } from '../../src/store/index.ts';
+import { openCertificateKeys, openStore, type Store } from '../../src/store/index.ts';
 import { createService } from '../../src/service/app.ts';
 import { mintKey } from '../../src/service/auth/keys.ts';
 import { roles, type Role } from '../../src/service/auth/matrix.ts';
@@ -118,6 +119,7 @@ export async function startTestService(options: Partial<ServiceOptions> = {}): P
     devices,
     clock,
     randomBytes,
+    certificateKeys: await openCertificateKeys({ dataDir, wall_ms: clock.wall_ms(), idOf: keyIdOf }),
     version: '0.0.0-test',
     ...options,
   });

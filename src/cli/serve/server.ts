@@ -5,12 +5,13 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { pino, type Logger } from 'pino';
 import { calibrationProcedures } from '../../calibration/index.ts';
+import { keyIdOf } from '../../certificate/index.ts';
 import { sleep, systemClock, type Clock } from '../../clock/clock.ts';
 import { Device } from '../../device/index.ts';
 import { createJobRunner } from '../../jobs/index.ts';
 import { createMonitoring, listenForScrapes } from '../../monitoring/index.ts';
 import { createService, ensureBootstrapKey, feedMonitoring, readingOf } from '../../service/index.ts';
-import { openStore, type Store } from '../../store/index.ts';
+import { openCertificateKeys, openStore, type Store } from '../../store/index.ts';
 import { watchForReturn, type Port } from '../../transports/index.ts';
 import { Participant } from '../lock-step/participant.ts';
 import type { ServeConfig } from './config.ts';
@@ -71,6 +72,11 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
     const tls = readTls(config);
     const store = await openStore({ dataDir: config.dataDir, clock });
     closers.push(() => store.close());
+    const certificateKeys = await openCertificateKeys({
+      dataDir: config.dataDir,
+      wall_ms: clock.wall_ms(),
+      idOf: keyIdOf,
+    });
     const twin = await watchTwin(config, onLog);
     if (twin !== null) closers.push(() => twin.close());
     const lockStep = await joinClock(config, onLog);
@@ -131,6 +137,7 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
       clock,
       deviceClock,
       randomBytes: (count) => randomBytes(count),
+      certificateKeys,
       version: options.version,
       expectBackend: config.expectBackend,
       logger: log,

@@ -253,7 +253,7 @@ export const problemTable = {
     409,
     'The job has not finished yet',
     'retry',
-    'The samples of a job that is still queued or running are asked for.',
+    'The samples or the certificate of a job that is still queued or running are asked for.',
     'Wait with GET /v1/jobs/{id} and Prefer: wait=30 until state is succeeded.',
   ),
   'no-samples': entry(
@@ -262,6 +262,13 @@ export const problemTable = {
     'final',
     'The samples of a job that failed or was cancelled are asked for.',
     'Read cause and failure of the job, then submit it again.',
+  ),
+  'no-certificate': entry(
+    409,
+    'The job has no certificate',
+    'final',
+    'The certificate of a job that failed or was cancelled is asked for: there is no result to certify.',
+    'Read cause and failure of the job, then submit it again; only jobs that succeeded are certified.',
   ),
   'state-conflict': entry(
     409,

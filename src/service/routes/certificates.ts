@@ -1,0 +1,67 @@
+// The signed certificate of a finished job, and the public keys that verify certificates.
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { certificateSchema, publicKeysSchema } from '../../certificate/index.ts';
+import { JobState } from '../../store/index.ts';
+import { certificateOf } from '../certificates/issue.ts';
+import { caller } from '../plugins/authentication.ts';
+import { nameDevice } from '../plugins/device-headers.ts';
+import { ProblemError } from '../problems/problem.ts';
+import { guardProblems, idParams, problemContent } from '../schemas/common.ts';
+import { jobBackend } from '../schemas/jobs.ts';
+import type { RouteContext } from './common.ts';
+import { sendBytes } from './downloads.ts';
+import { visibleJob } from './jobs.ts';
+
+export function certificateRoutes(context: RouteContext): FastifyPluginAsyncZod {
+  const { certificateKeys, devices } = context;
+  return async (app) => {
+    app.get(
+      '/v1/jobs/:id/certificate',
+      {
+        schema: {
+          tags: ['jobs'],
+          summary: 'The signed certificate of a job that succeeded; the same bytes for ever',
+          description:
+            'Signed with Ed25519 over the canonical JSON (RFC 8785) of all but signature.value, when it is first asked ' +
+            'for. `thermoloop certificate verify` checks it without the service. Repr-Digest is the SHA-256 of the body.',
+          params: idParams,
+          response: {
+            200: certificateSchema,
+            404: problemContent('unknown-job'),
+            409: problemContent('job-not-finished, no-certificate'),
+            507: problemContent('storage-full'),
+            ...guardProblems,
+          },
+        },
+      },
+      async (request, reply) => {
+        const job = await visibleJob(context, caller(request), request.params.id);
+        const backend = jobBackend(job, devices);
+        nameDevice(reply, job.device, backend);
+        const about = { device: job.device, backend, job: job.id };
+        if (job.state === JobState.queued || job.state === JobState.running)
+          throw new ProblemError('job-not-finished', `The job is ${job.state}.`, {
+            ...about,
+            retryAfter_s: 1,
+          });
+        const document = await certificateOf(context, job);
+        if (document === null)
+          throw new ProblemError('no-certificate', `The job ended as ${job.state}.`, about);
+        const name = `certificate-${job.id}.json`;
+        return sendBytes(reply, Buffer.from(document), 'application/json; charset=utf-8', name);
+      },
+    );
+    app.get(
+      '/v1/certificate-keys',
+      {
+        schema: {
+          tags: ['service'],
+          summary: 'The public keys that verify certificates',
+          description: 'Every key that ever signed here stays in the list.',
+          response: { 200: publicKeysSchema },
+        },
+      },
+      async () => ({ current: certificateKeys.current, keys: [...certificateKeys.published] }),
+    );
+  };
+}

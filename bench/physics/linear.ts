@@ -1,14 +1,12 @@
 // Rows of the linear chip (J4 = 0): its states are Gaussian with the covariance kT A^-1, A = 2 J2 + J.
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
-import { dequantise, emptyModel, quantise, type Model } from '../../src/physics/index.ts';
+import { dequantise, emptyModel, J4_LINEAR_LIMIT_E0, quantise, type Model } from '../../src/physics/index.ts';
 import type { Figure } from '../figure.ts';
 import { Average, chiSquaredRow, exactRow } from './judge.ts';
 import { overRestarts, readTimes, relax, type Restarts, type Settings } from './relax.ts';
 import { seededCouplings } from './seeded-couplings.ts';
 
 const KT = 0.1;
-/** A program needs J4 > 0; this one moves nothing: its multiplier rounds to 0 (docs/adr, "the linear limit"). */
-const J4_LINEAR_LIMIT_E0 = 1e-9;
 
 interface Case {
   units: number;

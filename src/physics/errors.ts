@@ -7,6 +7,7 @@ export const physicsErrorCodes = [
   'wrong-shape',
   'not-symmetric',
   'nonzero-diagonal',
+  'not-positive-definite',
   'coupling-out-of-range',
   'bias-out-of-range',
   'field-out-of-range',
@@ -16,6 +17,8 @@ export const physicsErrorCodes = [
   'bad-image',
   'bad-record',
   'bad-npz',
+  'bad-safetensors',
+  'bad-bqm',
   'not-converged',
 ] as const;
 export type PhysicsErrorCode = (typeof physicsErrorCodes)[number];

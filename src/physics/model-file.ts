@@ -30,9 +30,21 @@ export function encodeModelNpz({ model, metadata }: ModelFile): Uint8Array {
  */
 export function decodeModelNpz(bytes: Uint8Array, maxUnpackedBytes?: number): ModelFile {
   const arrays = decodeNpz(bytes, maxUnpackedBytes);
+  return { model: modelFromArrays(arrays, 'bad-npz'), metadata: metadataFrom(arrays.get('metadata')) };
+}
+
+/**
+ * The model of the arrays J, b, j2, j4, kT of a file; defaults as in decodeModelNpz.
+ * @param code of the error when there is no J
+ * @throws {PhysicsError} `code`, and all of validateModel's
+ */
+export function modelFromArrays(
+  arrays: ReadonlyMap<string, NpyArray>,
+  code: 'bad-npz' | 'bad-safetensors',
+): Model {
   const couplings = arrays.get('J');
   if (couplings === undefined)
-    throw new PhysicsError('bad-npz', `no member J, only ${[...arrays.keys()].join(', ') || 'nothing'}`, {
+    throw new PhysicsError(code, `no member J, only ${[...arrays.keys()].join(', ') || 'nothing'}`, {
       pointer: '/J',
       allowed: 'members J (N x N), b, j2, j4 (N), kT (scalar), metadata',
     });
@@ -49,10 +61,10 @@ export function decodeModelNpz(bytes: Uint8Array, maxUnpackedBytes?: number): Mo
     biases: vector(arrays.get('b'), all(0)),
     j2: vector(arrays.get('j2'), all(1)),
     j4: vector(arrays.get('j4'), all(1)),
-    noiseTemperature_E0: scalar(arrays.get('kT'), 0.1),
+    noiseTemperature_E0: scalarFrom(arrays.get('kT'), 0.1),
   };
   validateModel(model);
-  return { model, metadata: readMetadata(arrays.get('metadata')) };
+  return model;
 }
 
 /** The JSON form: rows of J, the other members as in .npz; numbers print so that they read back exactly. */
@@ -74,7 +86,8 @@ function bytesMember(metadata: ModelMetadata): NpyArray {
   return { shape: [data.length], data };
 }
 
-function readMetadata(member: NpyArray | undefined): ModelMetadata {
+/** Metadata from its member: JSON text as UTF-8 bytes. @throws {PhysicsError} bad-npz */
+export function metadataFrom(member: NpyArray | undefined): ModelMetadata {
   if (member === undefined) return {};
   try {
     if (!(member.data instanceof Uint8Array)) throw new TypeError('not bytes');
@@ -91,7 +104,8 @@ function readMetadata(member: NpyArray | undefined): ModelMetadata {
   }
 }
 
-function toFloat64(array: NpyArray): Float64Array {
+/** The numbers of an array as float64. */
+export function toFloat64(array: NpyArray): Float64Array {
   return array.data instanceof Float64Array ? array.data : Float64Array.from(array.data, Number);
 }
 
@@ -101,7 +115,8 @@ function vector(member: NpyArray | undefined, standard: Float64Array): Float64Ar
   return member.shape.length === 0 ? standard.fill(values[0]) : values;
 }
 
-function scalar(member: NpyArray | undefined, standard: number): number {
+/** The one number of an array, kT. @throws {PhysicsError} wrong-shape */
+export function scalarFrom(member: NpyArray | undefined, standard: number): number {
   if (member === undefined) return standard;
   if (member.data.length === 1) return Number(member.data[0]);
   throw new PhysicsError('wrong-shape', `kT has ${member.data.length} numbers`, {

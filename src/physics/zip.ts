@@ -26,25 +26,50 @@ export function zipStored(members: ReadonlyMap<string, Uint8Array>): Uint8Array 
 export function unzip(bytes: Uint8Array, maxUnpackedBytes = UNPACKED_BYTES_MAX): Map<string, Uint8Array> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const members = new Map<string, Uint8Array>();
-  try {
-    const end = findEnd(view);
-    const count = view.getUint16(end + 10, true);
-    let at = view.getUint32(end + 16, true);
-    if (count > MEMBERS_MAX) throw badZip(`${count} members, at most ${MEMBERS_MAX}`);
+  return guarded(() => {
     let room = maxUnpackedBytes;
-    for (let k = 0; k < count; k++) {
-      const entry = readEntry(bytes, view, at);
+    for (const entry of directory(bytes, view)) {
       room -= entry.unpackedBytes;
       if (room < 0) throw badZip(`it unpacks to more than ${maxUnpackedBytes} bytes`);
       if (members.has(entry.name)) throw badZip(`member ${entry.name} appears twice`);
       members.set(entry.name, extract(bytes, view, entry));
-      at = entry.next;
     }
+    return members;
+  });
+}
+
+/**
+ * The size of all members together, as the directory states it; unzip refuses what is larger than stated.
+ * @throws {PhysicsError} bad-npz
+ */
+export function unpackedBytesOf(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return guarded(() => {
+    let sum = 0;
+    for (const entry of directory(bytes, view)) sum += entry.unpackedBytes;
+    return sum;
+  });
+}
+
+function guarded<T>(read: () => T): T {
+  try {
+    return read();
   } catch (error) {
     if (error instanceof PhysicsError) throw error;
     throw badZip('it is truncated or damaged', error); // a RangeError of the DataView, or the inflater's own error
   }
-  return members;
+}
+
+function* directory(bytes: Uint8Array, view: DataView): Generator<Entry> {
+  const end = findEnd(view);
+  const count = view.getUint16(end + 10, true);
+  if (count > MEMBERS_MAX) throw badZip(`${count} members, at most ${MEMBERS_MAX}`);
+  let at = view.getUint32(end + 16, true);
+  for (let k = 0; k < count; k++) {
+    const entry = readEntry(bytes, view, at);
+    yield entry;
+    at = entry.next;
+  }
 }
 
 interface Entry {

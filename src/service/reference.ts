@@ -75,6 +75,27 @@ A model is named by the SHA-256 of its parameters; the same parameters give the 
 \`couplings\` may also list pairs, \`[{"i": 0, "j": 1, "value": 0.1}]\`, with \`units\`. As \`application/x-npz\`: members \`J\` (N x N) and
 optionally \`b\`, \`j2\`, \`j4\` (N), \`kT\` (scalar), \`metadata\` (JSON text as uint8). Energies are in E0. Bodies may be 48 MB and 2,048 units.
 
+The content type says what a body is; nothing is guessed from the bytes. Formats of neighbours:
+
+* \`application/x-safetensors\`: tensors \`J\`, \`b\`, \`j2\`, \`j4\`, \`kT\` as in .npz, F32 or F64; \`__metadata__\` becomes the metadata, its
+  \`name\` the name. Other tensors, other number types, holes, overlaps, repeated names, headers above 128 kB and NaN are refused.
+* \`application/x-linear-system+npz\`: members \`A\` (N x N, symmetric, positive definite) and \`b\` (N; default 0), optionally \`kT\` (E0, default
+  0.1) and \`metadata\`. In equilibrium the states have the mean A^-1 b and the covariance kT A^-1: J2 = A_ii/2, J_ij = A_ij, biases -b,
+  J4 = 1e-9 E0 ([ADR 5](adr/0005-linear-limit-is-a-small-quartic-scale.md)). Nothing is scaled: entries of A and b must fit the ranges of the device
+  (12.8 E0 of the twin), and the states its rails (|x| = 2 of the twin). \`metadata.linearSystem.meanMax_x\` is the largest |A^-1 b|; scale b where it
+  comes near.
+* \`application/x-bqm+json\`: a binary quadratic model, \`{"vartype": "SPIN", "linear": {"a": -1, "b": 0}, "quadratic": [["a", "b", 0.5]],
+  "offset": 0}\` (\`quadratic\` also as \`{"a": {"b": 0.5}}\`), or what dimod's \`to_serializable()\` writes. Optional: \`beta\` (1), \`noiseTemperature_E0\`
+  (0.1), \`barrier_E0\`, \`name\`, \`metadata\`.
+
+A spin s becomes a unit with wells at x = -1 and 1, \`D (x^2 - 1)^2 - D\` (J2 = -2 D, J4 = D), and with c = beta kT the biases are c h_i and the couplings
+c J_ij, signs as in the file: a positive J_ij favours opposite signs. D is \`barrier_E0\`, by default the larger of 4 kT and the strongest pull on one
+unit, c (|h_i| + sum |J_ij|). BINARY is rewritten exactly with v = (1 + s)/2: read x > 0 as 1. **Kept**: the energy of every assignment at the corners,
+E = (V + N D)/c + offset, so the order of the states, the ground states and the sign of every interaction. **Not kept**: the distribution of the signs
+is exp(-beta E) only to first order in c h/D, as a pull f also moves the wells (f^2/(16 D)); a chip hops with a rate that falls with exp(-D/kT), so
+that short runs depend on their start; the offset acts on nothing. \`metadata.bqm\` holds labels in the order of the units (whole numbers first, ascending,
+for labels that are keys), the offset of the form in spins, c and D.
+
 ## Jobs
 
 \`\`\`json

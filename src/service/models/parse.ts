@@ -1,12 +1,17 @@
-// From the bytes of an upload to a valid model: the JSON and the .npz form. Pure, so that it runs in the request or in
+// From the bytes of an upload to a valid model, by its content type: JSON and .npz of our own, and the formats of
+// neighbours, which the physics floor reads. Pure, so that it runs in the request or in
 // a worker (upload.ts); every fault is a PhysicsError or a ParseError with a JSON pointer.
 import {
+  decodeLinearSystemNpz,
+  decodeModelBqm,
   decodeModelNpz,
+  decodeModelSafetensors,
   emptyModel,
   PhysicsError,
   quantise,
   validateModel,
   type Model,
+  type ModelFile,
 } from '../../physics/index.ts';
 
 /** N x N float64 take 8 N^2 bytes in memory: 33 MB at this bound. */
@@ -18,7 +23,14 @@ const NAME_LENGTH_MAX = 200;
 /** Metadata is read with every listing, so it stays small. */
 const METADATA_BYTES_MAX = 64 * 1024;
 
-export const modelFormats = ['application/json', 'application/x-npz'] as const;
+/** What an upload may be. A linear system is an .npz too, but of other members: its own type says which is meant. */
+export const modelFormats = [
+  'application/json',
+  'application/x-npz',
+  'application/x-safetensors',
+  'application/x-bqm+json',
+  'application/x-linear-system+npz',
+] as const;
 export type ModelFormat = (typeof modelFormats)[number];
 
 export interface ParsedModel {
@@ -43,17 +55,35 @@ export class ParseError extends Error {
 
 /** @throws {ParseError} @throws {PhysicsError} */
 export function parseModel(bytes: Uint8Array, format: ModelFormat): ParsedModel {
-  const parsed = format === 'application/json' ? parseJson(bytes) : parseNpz(bytes);
+  const parsed = parsers[format](bytes);
   validateModel(parsed.model);
   quantise(parsed.model); // what cannot be written in codes at all (a j4 of code 0) is refused here, not by a job
   return parsed;
 }
 
-function parseNpz(bytes: Uint8Array): ParsedModel {
-  const { model, metadata } = decodeModelNpz(bytes, UNPACKED_BYTES_MAX);
+const parsers: Record<ModelFormat, (bytes: Uint8Array) => ParsedModel> = {
+  'application/json': parseJson,
+  'application/x-npz': (bytes) => fromFile(decodeModelNpz(bytes, UNPACKED_BYTES_MAX)),
+  'application/x-safetensors': (bytes) => fromFile(decodeModelSafetensors(bytes)),
+  'application/x-bqm+json': parseBqm,
+  'application/x-linear-system+npz': (bytes) =>
+    fromFile(decodeLinearSystemNpz(bytes, { unpackedBytesMax: UNPACKED_BYTES_MAX, unitsMax: UNITS_MAX })),
+};
+
+function fromFile({ model, metadata }: ModelFile): ParsedModel {
   checkUnits(model.units);
   const { name, ...rest } = metadata;
   return { model, name: readName(name, '/metadata/name'), metadata: readMetadata(rest) };
+}
+
+function parseBqm(bytes: Uint8Array): ParsedModel {
+  const { name, metadata, ...body } = readObject(bytes);
+  const file = decodeModelBqm(body, UNITS_MAX);
+  return {
+    model: file.model,
+    name: readName(name, '/name'),
+    metadata: readMetadata({ ...readMetadata(metadata), ...file.metadata }),
+  };
 }
 
 function parseJson(bytes: Uint8Array): ParsedModel {

@@ -4,7 +4,10 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { OpenAPIV3_1 } from 'openapi-types';
+import { z } from 'zod';
 import { accessOf } from '../auth/matrix.ts';
+import { modelFormats } from '../models/parse.ts';
+import { bqmUpload } from '../schemas/models.ts';
 
 const DESCRIPTION =
   'Control service for analog thermodynamic chips and their simulated twins. Every answer that concerns a device ' +
@@ -70,7 +73,9 @@ function finish(document: OpenAPIV3_1.Document): OpenAPIV3_1.Document {
       throw new Error(`the OpenAPI document has no ${verb} ${path} (${where})`);
     return holder.content;
   };
-  content('/v1/models', 'post', 'body')['application/x-npz'] = binary();
+  const upload = content('/v1/models', 'post', 'body');
+  for (const format of modelFormats) if (format !== 'application/json') upload[format] = binary();
+  upload['application/x-bqm+json'] = { schema: z.toJSONSchema(bqmUpload) as never };
   content('/v1/models/{digest}', 'get', '200')['application/x-npz'] = binary();
   content('/v1/jobs/{id}/samples', 'get', '200')['application/x-npy'] = binary();
   content('/v1/jobs/{id}/samples', 'get', '200')['application/x-npz'] = binary();

@@ -22,6 +22,7 @@ export const physicsProblems: Record<PhysicsErrorCode, ProblemCode> = {
   'wrong-shape': 'wrong-shape',
   'not-symmetric': 'not-symmetric',
   'nonzero-diagonal': 'nonzero-diagonal',
+  'not-positive-definite': 'not-positive-definite',
   'coupling-out-of-range': 'coupling-out-of-range',
   'bias-out-of-range': 'bias-out-of-range',
   'field-out-of-range': 'field-out-of-range',
@@ -29,6 +30,8 @@ export const physicsProblems: Record<PhysicsErrorCode, ProblemCode> = {
   'noise-temperature-out-of-range': 'noise-temperature-out-of-range',
   'bad-argument': 'validation-failed',
   'bad-npz': 'bad-npz',
+  'bad-safetensors': 'bad-safetensors',
+  'bad-bqm': 'bad-bqm',
   // The service makes images and records itself: a bad one is its own defect, not the client's.
   'bad-image': 'internal-error',
   'bad-record': 'device-protocol-error',

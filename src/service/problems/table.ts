@@ -114,6 +114,13 @@ export const problemTable = {
     'J[i][i] is not zero.',
     'Set the diagonal to zero; what acts on a single unit belongs into j2, j4 or biases.',
   ),
+  'not-positive-definite': entry(
+    422,
+    'The matrix is not positive definite',
+    'final',
+    'A linear system was uploaded whose matrix has an eigenvalue at or below zero: the chip would have no equilibrium.',
+    'Send a matrix with eigenvalues above zero; for a general system, A^T A and A^T b have the same solution.',
+  ),
   'not-finite': entry(
     422,
     'A number is not finite',
@@ -183,6 +190,20 @@ export const problemTable = {
     'final',
     'The file is truncated, damaged, of an unknown number type, or lacks a member.',
     'Save it again with numpy.savez: J (N x N), and optionally b, j2, j4 (N) and kT, as float64.',
+  ),
+  'bad-safetensors': entry(
+    422,
+    'The .safetensors file cannot be read',
+    'final',
+    'The file is truncated, its header is too long or does not fit its data, or it holds other tensors than those of a model.',
+    'Save only J (N x N), and optionally b, j2, j4 (N) and kT, as F32 or F64, with a writer that leaves no holes.',
+  ),
+  'bad-bqm': entry(
+    422,
+    'The binary quadratic model cannot be read',
+    'final',
+    'A member is missing, unknown or of a wrong type, a variable is unknown, or a pair stands twice.',
+    'Send vartype, linear, quadratic and offset, or what to_serializable() of dimod gives; every variable stands in linear.',
   ),
   'out-of-range': entry(
     422,

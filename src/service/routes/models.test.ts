@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeModelNpz, emptyModel, encodeModelNpz, encodeNpz, type Model } from '../../physics/index.ts';
 import { seededUniform } from '../../../test/support/seeded-random.ts';
 import { startTestService, type TestService } from '../../../test/support/test-service.ts';
+import { modelFormats } from '../models/parse.ts';
 import { WORKER_FROM_BYTES } from '../models/upload.ts';
 
 let service: TestService;
@@ -163,7 +164,7 @@ describe('POST /v1/models', () => {
       expect(response.statusCode).toBe(415);
       expect(response.json()).toMatchObject({
         code: 'unsupported-format',
-        accepted: ['application/json', 'application/x-npz'],
+        accepted: [...modelFormats],
       });
     },
   );

@@ -17,6 +17,8 @@ import { decodeCursor, maySee, pageFrom, rowsFor, type RouteContext } from './co
 /** JSON of 1,296 units takes about 34 MB, .npz of 2,048 units 34 MB. */
 export const MODEL_BODY_BYTES_MAX = 48 * 2 ** 20;
 
+const downloadFormats = ['application/json', 'application/x-npz'] as const;
+
 export function modelRoutes(context: RouteContext): FastifyPluginAsyncZod {
   const { store } = context;
   return async (app) => {
@@ -37,7 +39,8 @@ export function modelRoutes(context: RouteContext): FastifyPluginAsyncZod {
           tags: ['models'],
           summary: 'Upload a model',
           description:
-            'Content-addressed: the same parameters give the same digest, and 200 instead of 201 when it is there already.',
+            'Content-addressed: the same parameters give the same digest, and 200 instead of 201 when it is there already. ' +
+            'The content type says which format the body has; docs/api.md describes all of them.',
           consumes: [...modelFormats],
           headers: creatingHeaders,
           body: modelUpload,
@@ -121,7 +124,7 @@ export function modelRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const row = await store.models.find(request.params.digest);
         if (row === null)
           throw new ProblemError('unknown-model', `There is no model ${request.params.digest}.`);
-        if (chooseFormat(request, modelFormats) === 'application/json') return modelView(row);
+        if (chooseFormat(request, downloadFormats) === 'application/json') return modelView(row);
         const content = decodeModelContent(await store.blobs.get(row.blob));
         const npz = encodeModelNpz({ model: content, metadata: { ...row.metadata, name: row.name } });
         return sendBytes(reply, npz, 'application/x-npz', `model-${row.digest.slice(7, 19)}.npz`);

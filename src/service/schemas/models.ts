@@ -35,6 +35,44 @@ export const modelUpload = z
       'optionally b, j2, j4 (N), kT (scalar), metadata (UTF-8 JSON in uint8).',
   });
 
+const positive = (what: string) => z.number().positive().optional().meta({ description: what });
+const table = z.record(z.string(), z.number());
+const numbers = z.array(z.number());
+const bqmOptions = {
+  offset: z.number().optional(),
+  beta: positive('Inverse temperature of the file; default 1'),
+  noiseTemperature_E0: positive(
+    'kT of the chip in E0, default 0.1; beta kT is the E0 per energy of the file',
+  ),
+  barrier_E0: positive('Height of the barrier between x = -1 and 1'),
+  name: z.string().max(200).optional(),
+  metadata: jsonObject.optional(),
+};
+
+/** Documentation, as above: physics/bqm-file.ts and spin-model.ts are what reads it. */
+export const bqmUpload = z.union([
+  z
+    .strictObject({
+      vartype: z.enum(['SPIN', 'BINARY']),
+      linear: table.meta({ description: 'Bias of every variable, by label' }),
+      quadratic: z
+        .union([z.array(z.tuple([z.string(), z.string(), z.number()])), z.record(z.string(), table)])
+        .optional(),
+      ...bqmOptions,
+    })
+    .meta({ description: 'A binary quadratic model' }),
+  z
+    .looseObject({
+      variable_type: z.enum(['SPIN', 'BINARY']),
+      linear_biases: numbers,
+      quadratic_head: z.array(z.int()),
+      quadratic_tail: z.array(z.int()),
+      quadratic_biases: numbers,
+      ...bqmOptions,
+    })
+    .meta({ description: 'What to_serializable() of dimod writes (bqm_schema 3.0.0)' }),
+]);
+
 export const model = z
   .object({
     digest,

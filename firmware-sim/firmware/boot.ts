@@ -81,6 +81,7 @@ export class Boot {
       clock,
       thermal,
       ringBytes: limits.sampleRingBytes,
+      uptimeUs: () => this.uptimeUs(),
       announce: (value) => output.event({ type: 'runState', value }),
       wake: () => output.wake(),
     });

@@ -31,6 +31,7 @@ import type { ThermalModel } from '../chip/thermal/index.ts';
 
 const HEARTBEAT_MS = 1000;
 const REPORT_NOW = 1;
+const FEATURES = Feature.PATCH | Feature.RECORD_HEADER | Feature.DROP_WITH_GAP;
 
 /** Builds the controller; it has booted and is silent. */
 export function createController(options: ControllerOptions): Controller {
@@ -249,7 +250,7 @@ class BoardController implements Controller {
       simulated: identity.simulated,
       resetReason: this.#boot.resetReason,
       limits,
-      features: Feature.PATCH, // no record header, no gaps
+      features: FEATURES,
       ...(refused && { refused }),
     });
   }

@@ -11,12 +11,15 @@ export { ImageCache } from './transfers/image-cache.ts';
 export { sumLinkCounters } from './session/counters.ts';
 export type { LinkCounters } from './session/counters.ts';
 export type {
+  HeadedRecords,
   LoadOptions,
   LoadOutcome,
   PhaseRequest,
+  RecordHeader,
   RunOptions,
   RunRequest,
   RunResult,
+  SampleGap,
 } from './transfers/types.ts';
 export { DeviceState, FaultCode, LoadState, RunPhase, Severity, TelemetryChannel } from './messages/index.ts';
 export type {

@@ -1,17 +1,14 @@
-// Drives a run: asks the core for batches of samples, packs them into records, keeps them in the ring, and hands out what
-// is to be sent. Everything it decides is decided by run-machine.ts; this is the shell around it.
-import { createHash } from 'node:crypto';
-import type { Hash } from 'node:crypto';
+// Drives a run: asks the core for batches of samples, has them written into the log of the run (record-log.ts), and hands
+// out what is to be sent. Everything it decides is decided by run-machine.ts; this is the shell around it.
 import { CoreRefusal } from '../../chip/analog-core.ts';
 import { Code, Detail, RunPhase } from '../../../src/link/messages/index.ts';
 import type { RunAccepted, RunState, Status, StreamCredit } from '../../../src/link/messages/index.ts';
 import { saturatedCodes } from '../../chip/thermal/index.ts';
 import type { BoardClock } from '../contract.ts';
 import type { CoreGate } from '../board/core-gate.ts';
-import { packCodes, packedBytes } from '../images/packing.ts';
+import { RecordLog } from './record-log.ts';
 import { isEnded, isLive, stepRun } from './run-machine.ts';
 import type { RunAction, RunInput, RunMachine } from './run-machine.ts';
-import { SampleRing } from './sample-ring.ts';
 import type { SampleSlice } from './sample-ring.ts';
 import type { RunPlan } from './schedule.ts';
 import { OK_STATUS, statusOf, statusOfCoreRefusal } from '../status.ts';
@@ -29,6 +26,8 @@ export interface RunEngineOptions {
   /** Null on a board without sensors: batches follow each other, as fast as the core gives them. */
   thermal: ThermalGuard | null;
   ringBytes: number;
+  /** Time since boot, as record headers state it. */
+  uptimeUs(): bigint;
   /** A state worth an event: the run ended, or stands in safe hold. */
   announce(state: RunState): void;
   /** There may be something to send. */
@@ -44,10 +43,8 @@ export interface RunSlice extends SampleSlice {
 interface Job {
   readonly run: number;
   readonly plan: RunPlan;
-  readonly ring: SampleRing;
-  readonly hash: Hash;
+  readonly log: RecordLog;
   digest: Uint8Array;
-  nextSample: number;
   batch: AbortController | null;
   /** Time a sample took on the board's clock, as last measured. */
   perSample_s: number;
@@ -83,7 +80,7 @@ export class RunEngine {
     return this.#job?.run ?? 0;
   }
   get producedBytes(): number {
-    return this.#job?.ring.producedTo ?? 0;
+    return this.#job?.log.ring.producedTo ?? 0;
   }
 
   /** The answer that a run token already got. */
@@ -98,10 +95,8 @@ export class RunEngine {
     this.#job = {
       run,
       plan,
-      ring: new SampleRing(Math.min(this.#options.ringBytes, plan.totalBytes), hostWindowBytes),
-      hash: createHash('sha256'),
+      log: new RecordLog(plan, this.#options.ringBytes, hostWindowBytes),
       digest: new Uint8Array(0),
-      nextSample: 0,
       batch: null,
       perSample_s: 0,
       pause: null,
@@ -141,8 +136,10 @@ export class RunEngine {
 
   credit(credit: StreamCredit): void {
     if (this.#job?.run !== credit.run) return;
-    this.#job.ring.credit(credit);
-    if (this.#job.ring.freeBytes >= this.#job.plan.recordBytes) this.#input({ type: 'ring-free' });
+    const { log } = this.#job;
+    log.ring.credit(credit);
+    if (this.live) log.settle();
+    if (log.roomSamples > 0) this.#input({ type: 'ring-free' });
     this.#options.wake();
   }
 
@@ -150,12 +147,14 @@ export class RunEngine {
   next(most: number): RunSlice | null {
     const job = this.#job;
     if (job === null || this.#machine.phase === 'stopped' || this.#machine.phase === 'failed') return null;
-    const slice = job.ring.next(most);
+    const { log } = job;
+    const slice = log.ring.next(most);
     if (slice === null) {
-      if (job.ring.sentTo === job.plan.totalBytes) this.#input({ type: 'all-sent' });
+      if (log.isWhole && log.ring.sentTo === log.ring.producedTo) this.#input({ type: 'all-sent' });
       return null;
     }
-    return { ...slice, run: job.run, last: slice.offset + slice.data.length === job.plan.totalBytes };
+    const last = log.isWhole && slice.offset + slice.data.length === log.ring.producedTo;
+    return { ...slice, run: job.run, last };
   }
 
   /** State of the current or last run, undefined when there is none. */
@@ -165,9 +164,9 @@ export class RunEngine {
     return {
       run: this.#job.run,
       phase: PHASES[machine.phase],
-      totalBytes: BigInt(this.#job.ring.producedTo),
+      totalBytes: BigInt(this.#job.log.ring.producedTo),
       digest: isEnded(machine) ? this.#job.digest : new Uint8Array(0),
-      gaps: 0,
+      gaps: this.#job.log.gaps,
       status: statusOfMachine(machine),
     };
   }
@@ -193,7 +192,7 @@ export class RunEngine {
     const isCooling = state.phase === 'paused' && state.why === 'too-warm';
     if (this.#job !== null && !isCooling) this.#endPause(this.#job);
     if (isEnded(state) && this.#job !== null && this.#job.digest.length === 0) {
-      this.#job.digest = this.#job.hash.digest();
+      this.#job.digest = this.#job.log.digest();
     }
     for (const action of actions) this.#do(action);
   }
@@ -212,7 +211,7 @@ export class RunEngine {
 
   #compute(job: Job): void {
     if (job.batch !== null || job !== this.#job || this.#machine.phase !== 'sampling') return;
-    const most = batchSamples(job);
+    const most = batchSamples(job.plan, job.log);
     if (most === 0) return this.#input({ type: 'ring-full' });
     const pace = this.#options.thermal?.pace(most, (samples) => this.#work(job, samples));
     const { samples, pause_ms } = pace ?? { samples: most, pause_ms: 0 };
@@ -222,7 +221,7 @@ export class RunEngine {
     const started_ms = this.#options.clock.now_ms();
     const work = this.#work(job, samples);
     this.#options.thermal?.setBatch(work);
-    const order = { ...job.plan.run, firstSample: job.nextSample, samples };
+    const order = { ...job.plan.run, firstSample: job.log.nextSample, samples };
     this.#options.gate.run(order, batch.signal).then(
       (codes) =>
         this.#whenChipIsDone(job, work, started_ms, () => {
@@ -294,9 +293,9 @@ export class RunEngine {
     this.#compute(job);
   }
 
-  /** Packs codes [samples][reads][units] into records and appends them. */
+  /** Takes codes [samples][reads][units] into the log of the run. */
   #store(job: Job, samples: number, codes: Int16Array): void {
-    const { reads, recordBytes, units } = job.plan;
+    const { reads, units } = job.plan;
     if (codes.length !== samples * reads * units) {
       const message = `the core gave ${codes.length} codes for ${samples} samples`;
       return this.#input({ type: 'fail', status: statusOf(Code.INTERNAL, Detail.UNSPECIFIED, message) });
@@ -306,30 +305,30 @@ export class RunEngine {
       meters.readings += codes.length;
       meters.saturatedReadings += saturatedCodes(codes);
     }
-    const records = new Uint8Array(samples * recordBytes);
-    for (let read = 0; read < samples * reads; read++) {
-      packCodes(codes, read * units, units, records, read * packedBytes(units));
-    }
-    job.hash.update(records);
-    job.ring.append(records);
-    job.nextSample += samples;
-    if (job.nextSample === job.plan.run.samples) this.#input({ type: 'all-sampled' });
+    job.log.append(samples, codes, this.#options.uptimeUs());
+    if (job.log.allSampled) this.#input({ type: 'all-sampled' });
   }
 }
 
-/** The largest batch of the samples that are left, cut so that all batches are about equal; 0 when the ring is full. */
+/**
+ * The largest batch of the samples that are left, cut so that all batches are about equal; 0 when the ring is full. A run
+ * that may drop samples goes on taking them, by the smallest batch, whether or not they can be kept.
+ */
 export function batchSamples(
-  job: Pick<Job, 'plan' | 'nextSample'> & { ring: { freeBytes: number } },
+  plan: Pick<RunPlan, 'dropWithGap'> & { run: { samples: number } },
+  log: { nextSample: number; roomSamples: number },
 ): number {
-  const left = job.plan.run.samples - job.nextSample;
+  const left = plan.run.samples - log.nextSample;
   const equal = left / Math.ceil(left / BATCH_SAMPLES_MAX);
   const whole = Math.ceil(equal / GROUP_SAMPLES) * GROUP_SAMPLES;
-  return Math.min(left, whole, Math.floor(job.ring.freeBytes / job.plan.recordBytes));
+  const room = plan.dropWithGap ? Math.max(log.roomSamples, GROUP_SAMPLES) : log.roomSamples;
+  return Math.min(left, whole, room);
 }
 
 /** The batch that a plan begins with, for the core to check. */
 export function firstBatch(plan: RunPlan, ringBytes: number): RunPlan['run'] {
-  return { ...plan.run, samples: batchSamples({ plan, nextSample: 0, ring: { freeBytes: ringBytes } }) };
+  const log = { nextSample: 0, roomSamples: Math.floor(ringBytes / plan.recordBytes) };
+  return { ...plan.run, samples: batchSamples(plan, log) };
 }
 
 const PHASES: Record<RunMachine['phase'], RunPhase> = {

@@ -35,6 +35,8 @@ describe('planRun', () => {
       reads: 2,
       recordBytes: 18,
       totalBytes: 180,
+      recordHeader: false,
+      dropWithGap: false,
       fieldIds: [],
       run: {
         seed: 5n,
@@ -87,6 +89,11 @@ describe('planRun', () => {
     ['too many phases', { phase: [...phase, ...phase, ...phase] }, /6 phases/],
     ['too coarse a step', { stepNs: 11 }, /step of 11 ns, allowed 1\.\.10/],
     ['nothing to read', { phase: [phase[0]] }, /no phase reads/],
+    [
+      'to drop without headers',
+      { onFull: OverflowPolicy.DROP_WITH_GAP },
+      /DROP_WITH_GAP needs record_header/,
+    ],
   ];
   it.each(wrong)('refuses %s', (_, changes, reason) => {
     const planned = plan(changes);
@@ -131,11 +138,23 @@ describe('planRun', () => {
   it.each<[string, Partial<StartRun>]>([
     ['to keep the state', { initial: Initial.KEEP }],
     ['to begin in a field', { initial: Initial.FIELD }],
-    ['record headers', { recordHeader: true }],
-    ['to drop samples', { onFull: OverflowPolicy.DROP_WITH_GAP }],
     ['an unnamed format', { format: SampleFormat.UNSPECIFIED }],
   ])('cannot %s', (_, changes) => {
     expect(plan(changes)).toMatchObject({ ok: false, status: { code: Code.UNIMPLEMENTED } });
+  });
+
+  it('heads records, and drops only where a record can hold the number lost', () => {
+    const headed = { recordHeader: true, onFull: OverflowPolicy.DROP_WITH_GAP };
+    expect(plan({ recordHeader: true })).toMatchObject({
+      value: { recordBytes: 30, totalBytes: 300, recordHeader: true, dropWithGap: false },
+    });
+    expect(plan(headed)).toMatchObject({ value: { recordBytes: 30, dropWithGap: true } });
+    const one = [{ ...base.phase[0], readAtNs: [0n] }];
+    const small = { ...context, units: 2 };
+    expect(planRun({ ...base, ...headed, phase: one }, small)).toMatchObject({
+      status: { code: Code.INVALID_ARGUMENT, detail: Detail.BAD_SCHEDULE },
+    });
+    expect(planRun({ ...base, recordHeader: true, phase: one }, small).ok).toBe(true);
   });
 
   it('refuses a seed where the device takes none', () => {

@@ -5,6 +5,7 @@ import type { Capabilities, Phase, StartRun } from '../../../src/link/messages/i
 import type { FieldTable } from '../images/image.ts';
 import { ID_BYTES } from '../images/load-order.ts';
 import { packedBytes } from '../images/packing.ts';
+import { GAP_RECORD_BYTES_MIN, HEADER_BYTES } from './record-log.ts';
 import { accept, refuse } from '../status.ts';
 import type { Outcome, Refusal } from '../status.ts';
 
@@ -19,8 +20,12 @@ export interface RunPlan {
   run: CoreRun;
   /** All reads of one sample, in schedule order. */
   reads: number;
+  /** With its header, where records have one. */
   recordBytes: number;
+  /** Of all samples; a log with gaps ends before. */
   totalBytes: number;
+  recordHeader: boolean;
+  dropWithGap: boolean;
   /** Hexadecimal ids of the fields it uses. */
   fieldIds: string[];
 }
@@ -47,9 +52,14 @@ export function planRun(request: StartRun, context: PlanContext): Outcome<RunPla
   }
   const reads = phases.reduce((sum, phase) => sum + phase.readAtStep.length, 0);
   if (reads === 0) return bad('no phase reads the state');
-  const recordBytes = reads * packedBytes(context.units);
+  const { recordHeader } = request;
+  const dropWithGap = request.onFull === OverflowPolicy.DROP_WITH_GAP;
+  const recordBytes = (recordHeader ? HEADER_BYTES : 0) + reads * packedBytes(context.units);
   const { recordBytesMax } = context.capabilities;
   if (recordBytes > recordBytesMax) return bad(`a record of ${recordBytes} bytes, at most ${recordBytesMax}`);
+  if (dropWithGap && recordBytes < GAP_RECORD_BYTES_MIN) {
+    return bad(`a record of ${recordBytes} bytes, a gap needs ${GAP_RECORD_BYTES_MIN}`);
+  }
   const totalBytes = recordBytes * request.samples;
   if (totalBytes > TOTAL_BYTES_MAX) return bad(`${totalBytes} bytes of samples, at most 2^48`);
 
@@ -63,6 +73,8 @@ export function planRun(request: StartRun, context: PlanContext): Outcome<RunPla
     reads,
     recordBytes,
     totalBytes,
+    recordHeader,
+    dropWithGap,
     fieldIds,
   });
 }
@@ -73,8 +85,9 @@ function checkOptions(request: StartRun, capabilities: Capabilities): Refusal | 
   if (request.runToken === 0n) return bad('run_token is 0');
   if (request.initial === Initial.UNSPECIFIED) return bad('the initial state is not stated');
   if (request.initial !== Initial.ZERO) return unable('only the initial state ZERO is implemented');
-  if (request.recordHeader) return unable('record_header is not implemented');
-  if (request.onFull === OverflowPolicy.DROP_WITH_GAP) return unable('DROP_WITH_GAP is not implemented');
+  if (request.onFull === OverflowPolicy.DROP_WITH_GAP && !request.recordHeader) {
+    return bad('DROP_WITH_GAP needs record_header');
+  }
   if (request.format !== SampleFormat.PACKED12) return unable('the only sample format is PACKED12');
   if (request.seed !== undefined && !capabilities.seed) return unable('this device takes no seed');
   if (samples < 1 || samples > samplesMax) return bad(`${samples} samples, allowed 1..${samplesMax}`);

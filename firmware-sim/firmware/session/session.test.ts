@@ -69,7 +69,7 @@ describe('the handshake', () => {
       simulated: true,
       resetReason: ResetReason.POWER_ON,
       limits: LIMITS,
-      features: Feature.PATCH,
+      features: Feature.PATCH | Feature.RECORD_HEADER | Feature.DROP_WITH_GAP,
     });
     expect(host.hello({ hostNonce: 0xdeadbeef })).toEqual(hello);
     const next = host.hello({ hostNonce: 2 });

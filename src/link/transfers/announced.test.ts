@@ -32,6 +32,20 @@ describe('announced sizes of a run', () => {
   });
 });
 
+describe('announced sizes of records with headers', () => {
+  const headed = { ...request, recordHeader: true };
+  const announced = (recordBytes: number, of: RunRequest): number =>
+    announcedBytes({ run: 1, recordBytes, totalBytes: BigInt(10 * recordBytes), estMs: 0 }, of, limits);
+
+  it('have room for the header, and for the number lost where samples may be', () => {
+    expect(announced(57, headed)).toBe(570);
+    expect(() => announced(58, headed)).toThrow(/allows 57/);
+    expect(() => announced(11, headed)).toThrow(/records of 11 bytes, where a header needs 12/);
+    expect(announced(15, headed)).toBe(150);
+    expect(() => announced(15, { ...headed, onFull: 'drop-with-gap' })).toThrow(/needs 16/);
+  });
+});
+
 describe('the number of a transfer', () => {
   it('fits the 16 bits of a CHUNK frame', () => {
     expect([1, 65_535].map(announcedTransfer)).toEqual([1, 65_535]);

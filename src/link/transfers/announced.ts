@@ -2,12 +2,13 @@
 // how much memory the host takes, nor a number that no frame can carry stop a load halfway.
 import type { Limits, RunAccepted } from '../messages/index.ts';
 import { LinkError } from '../session/link-error.ts';
+import { HEADER_BYTES, GAP_RECORD_BYTES_MIN } from './record-headers.ts';
 import type { RunRequest } from './types.ts';
 
 const CODE_PAIR_BYTES = 3;
 const U16_MAX = 0xffff;
 
-/** Bytes of the whole run. Throws LinkError `protocol-error` when the announced sizes do not follow from the request. */
+/** Bytes of the whole run if no sample is lost. Throws LinkError `protocol-error` when the announced sizes do not follow from the request. */
 export function announcedBytes(accepted: RunAccepted, request: RunRequest, limits: Limits): number {
   const total = Number(accepted.totalBytes);
   const { recordBytes } = accepted;
@@ -15,9 +16,15 @@ export function announcedBytes(accepted: RunAccepted, request: RunRequest, limit
     const message = `the device announces ${total} bytes for ${request.samples} records of ${recordBytes}`;
     throw new LinkError('protocol-error', message);
   }
-  const most = mostReads(request) * CODE_PAIR_BYTES * Math.ceil(limits.units / 2);
+  const headerBytes = request.recordHeader ? HEADER_BYTES : 0;
+  const most = headerBytes + mostReads(request) * CODE_PAIR_BYTES * Math.ceil(limits.units / 2);
   if (recordBytes > most) {
     const message = `the device announces records of ${recordBytes} bytes, where the schedule allows ${most}`;
+    throw new LinkError('protocol-error', message);
+  }
+  const least = request.onFull === 'drop-with-gap' ? GAP_RECORD_BYTES_MIN : headerBytes;
+  if (recordBytes < least) {
+    const message = `the device announces records of ${recordBytes} bytes, where a header needs ${least}`;
     throw new LinkError('protocol-error', message);
   }
   return total;

@@ -8,6 +8,7 @@ const ID_BYTES = 32;
 
 /** The message for a request. Throws LinkError `refused` for what cannot be put into one. */
 export function startRunMessage(request: RunRequest, runToken: bigint): StartRun {
+  const { onFull = 'pause' } = request;
   const initial = { zero: Initial.ZERO, keep: Initial.KEEP, field: Initial.FIELD }[request.initial];
   return {
     runToken,
@@ -17,8 +18,8 @@ export function startRunMessage(request: RunRequest, runToken: bigint): StartRun
     phase: request.phases.map(phaseMessage),
     seed: request.seed,
     format: SampleFormat.PACKED12,
-    recordHeader: false,
-    onFull: OverflowPolicy.PAUSE,
+    recordHeader: request.recordHeader ?? false,
+    onFull: { pause: OverflowPolicy.PAUSE, 'drop-with-gap': OverflowPolicy.DROP_WITH_GAP }[onFull],
     stepNs: request.step_ns ?? 0,
   };
 }

@@ -9,6 +9,7 @@ import { announcedBytes } from './announced.ts';
 import { Bell } from './bell.ts';
 import { RecordBuffer } from './record-buffer.ts';
 import { ackRun, clearLeftovers, isEnd, stopRun } from './run-commands.ts';
+import { readHeadedRecords, requireFeatures } from './record-headers.ts';
 import { startRunMessage } from './run-request.ts';
 import { SampleStream } from './sample-stream.ts';
 import type { RunOptions, RunRequest, RunResult } from './types.ts';
@@ -59,7 +60,7 @@ class ScheduledRun {
   #pollPause_ms = POLL_END_MS;
   #vanished = 0;
   #isStalled = false;
-  #callbackError: Error | null = null;
+  #failure: Error | null = null;
   readonly #onAbort = (): void => this.#bell.ring();
 
   constructor(session: Session, request: RunRequest, options: RunOptions) {
@@ -82,6 +83,7 @@ class ScheduledRun {
   }
 
   async execute(onStarted: (run: number) => void): Promise<RunResult> {
+    requireFeatures(this.#request, this.#session.hello.features);
     const value = startRunMessage(this.#request, this.#runToken());
     this.#throwIfAborted();
     await clearLeftovers(this.#session);
@@ -158,7 +160,7 @@ class ScheduledRun {
       this.#options.onRecords?.(next.records, next.received_bytes, this.#records.bytes.length);
     } catch (error) {
       // Ends the run, from where it can be told.
-      this.#callbackError = error instanceof Error ? error : new Error(String(error));
+      this.#failure = error instanceof Error ? error : new Error(String(error));
       this.#bell.ring();
     }
   }
@@ -205,8 +207,24 @@ class ScheduledRun {
     this.#vanished = 0;
     if (!isEnd(state.phase) || this.#end !== null) return;
     this.#end = state;
-    if (state.phase === RunPhase.DONE) this.#stream?.onProduced(Number(state.totalBytes));
+    if (state.phase === RunPhase.DONE) this.#onDone(Number(state.totalBytes));
     this.#bell.ring();
+  }
+
+  /** All samples are taken. A log with gaps may end before the size announced, any other ends there. */
+  #onDone(total_bytes: number): void {
+    const announced_bytes = this.#records.bytes.length;
+    const least_bytes =
+      this.#request.onFull === 'drop-with-gap' ? (this.#stream?.received_bytes ?? 0) : announced_bytes;
+    if (total_bytes < least_bytes || total_bytes > announced_bytes) {
+      this.#session.counters.digestFailures += 1;
+      const message = `the device ends its run at ${total_bytes} bytes, possible are ${least_bytes} to ${announced_bytes}`;
+      this.#failure = new LinkError('data-loss', message);
+      return;
+    }
+    this.#stream?.endsAt(total_bytes);
+    this.#records.endsAt(total_bytes);
+    this.#stream?.onProduced(total_bytes);
   }
 
   /** Resolves with the end state once there is nothing more to wait for. */
@@ -215,7 +233,7 @@ class ScheduledRun {
     if (stream === null) throw new LinkError('protocol-error', 'the run has no stream');
     for (;;) {
       if (this.#session.closed !== null) throw this.#session.closed;
-      if (this.#callbackError !== null) throw this.#callbackError;
+      if (this.#failure !== null) throw this.#failure;
       if (this.#options.signal?.aborted) throw await this.#stop(accepted.run);
       const end = this.#end;
       if (end !== null && (end.phase !== RunPhase.DONE || stream.isComplete)) return end;
@@ -269,7 +287,11 @@ class ScheduledRun {
       const message = `run ${accepted.run}: ${bytes.length} bytes with digest ${digest} arrived, the device sent ${end.totalBytes} with ${theirs}`;
       throw new LinkError('data-loss', message);
     }
-    return { bytes, digest, recordBytes: accepted.recordBytes, samples: this.#request.samples };
+    const { recordBytes } = accepted;
+    const { samples, recordHeader } = this.#request;
+    if (!recordHeader) return { bytes, digest, recordBytes, samples };
+    const headed = readHeadedRecords(bytes, recordBytes, this.#request, end.gaps);
+    return { bytes, digest, recordBytes, samples, headed };
   }
 
   /** The caller gave up: ends the run on the device and returns the error to throw. */

@@ -19,7 +19,7 @@ export interface CreditGrant {
 }
 
 export class SampleStream {
-  readonly #total: number;
+  #total: number;
   readonly #window: number;
   readonly #received = new RangeSet();
   /** Gaps asked for, and when; asked again after one timeout. */
@@ -51,6 +51,11 @@ export class SampleStream {
     return this.#contiguous;
   }
 
+  /** Nothing above has arrived. */
+  get received_bytes(): number {
+    return this.#received.end;
+  }
+
   get isComplete(): boolean {
     return this.#contiguous >= this.#total;
   }
@@ -80,6 +85,11 @@ export class SampleStream {
   /** The device says how much it has produced (heartbeat, end of the run): what is missing below was lost or unsent. */
   onProduced(bytes: number): void {
     this.#produced = Math.max(this.#produced, Math.min(bytes, this.#total));
+  }
+
+  /** The log ends here, before the size it might have had: some of its samples were lost. */
+  endsAt(total_bytes: number): void {
+    this.#total = Math.min(this.#total, total_bytes);
   }
 
   /**

@@ -51,12 +51,19 @@ export interface RunRequest {
   seed?: bigint;
   /** Integration step of a twin; absent: its default. */
   step_ns?: number;
+  /** A header before each record: index, device time, quality. Needs a device with feature RECORD_HEADER. */
+  recordHeader?: boolean;
+  /**
+   * What the device does when its ring is full: `pause`, the default, stops sampling; `drop-with-gap` goes on, and tells
+   * in the log what was lost. The latter needs `recordHeader` and a device with feature DROP_WITH_GAP.
+   */
+  onFull?: 'pause' | 'drop-with-gap';
 }
 
 export interface RunOptions {
   /**
-   * Whole records, in order, each once; provisional until run() resolves. The view is valid during the call only as
-   * long as the caller does not change it.
+   * Whole records, in order, each once, with their headers if they have any; provisional until run() resolves. The view
+   * is valid during the call only as long as the caller does not change it. A run with gaps ends before `totalBytes`.
    */
   onRecords?(bytes: Uint8Array, receivedBytes: number, totalBytes: number): void;
   /** Abort stops the run on the device and rejects with `cancelled`. */
@@ -64,10 +71,41 @@ export interface RunOptions {
 }
 
 export interface RunResult {
-  /** All records in sample order. */
+  /** All records in sample order, as the device sent them. */
   bytes: Uint8Array;
   /** SHA-256 over `bytes`, hexadecimal, equal to what the device computed. */
   digest: string;
+  /** Bytes of a record with its header. */
   recordBytes: number;
+  /** Samples ordered. */
   samples: number;
+  /** The records taken apart, for a run with `recordHeader`: its samples and `lostSamples` add up to `samples`. */
+  headed?: HeadedRecords;
+}
+
+/** What the device says of one sample. */
+export interface RecordHeader {
+  /** Number of the sample in the run, from 0. */
+  index: number;
+  /** When its last read was done, microseconds since the device booted. */
+  time_us: number;
+  /** Some code of it stands at an end of the converter. */
+  isSaturated: boolean;
+}
+
+/** Samples [firstSample, firstSample + lostSamples) were taken and could not be kept. */
+export interface SampleGap {
+  firstSample: number;
+  lostSamples: number;
+  /** When the last of them was taken, microseconds since the device booted. */
+  time_us: number;
+}
+
+export interface HeadedRecords {
+  /** One of each sample that arrived, ascending by index. */
+  headers: RecordHeader[];
+  /** Codes of these samples without headers, in the same order: what a run without headers gives as `bytes`. */
+  states: Uint8Array;
+  gaps: SampleGap[];
+  lostSamples: number;
 }

@@ -19,17 +19,18 @@ it('fire 5 s and 4.5 s after the last frame of the other end', async () => {
   const last_ms = { host: 0, device: 0 };
   const holds: { at_ms: number; uptime_ms: number }[] = [];
   let frozenAt_ms: number | null = null;
+  let line = { now_ms: 0, freeze: (): void => undefined };
   const onFrame = ({ kind, payload }: Frame): void => {
     if (kind === SAMPLES_FRAME && frozenAt_ms === null) {
-      frozenAt_ms = service.clock.now_ms();
-      service.freezeLine();
+      frozenAt_ms = line.now_ms;
+      line.freeze();
     }
     if (kind !== EVENT_FRAME) return;
     const event = decodeEvent(payload);
     if (!event.ok || event.value.body?.type !== 'runState') return;
     const { phase, status } = event.value.body.value;
     if (phase === RunPhase.PAUSED && status?.detail === Detail.HOST_SILENT)
-      holds.push({ at_ms: service.clock.now_ms(), uptime_ms: Number(event.value.uptimeUs) / 1000 });
+      holds.push({ at_ms: line.now_ms, uptime_ms: Number(event.value.uptimeUs) / 1000 });
   };
   const frames = new StreamDecoder({
     role: 'host',
@@ -43,10 +44,11 @@ it('fire 5 s and 4.5 s after the last frame of the other end', async () => {
     seed: 3n,
     profile: 'ideal',
     first_s: 10,
-    tap: (from, bytes) => {
+    tap: (from, bytes, now) => {
+      line = now;
       // First: the frame that freezes the line is lost itself.
       if (from === 'device') frames.push(bytes);
-      if (frozenAt_ms === null) last_ms[from] = service.clock.now_ms();
+      if (frozenAt_ms === null) last_ms[from] = now.now_ms;
     },
   });
   const go = await service.first;

@@ -37,8 +37,8 @@ export async function startVirtualService(options: {
   profile: string;
   /** The first time that `at` is asked for. */
   first_s: number;
-  /** Sees what is written into the ports, also by ends whose line is frozen. */
-  tap?: (from: 'host' | 'device', bytes: Uint8Array) => void;
+  /** Sees what is written into the ports, also by ends whose line is frozen; the device connects before this resolves. */
+  tap?: (from: 'host' | 'device', bytes: Uint8Array, line: { now_ms: number; freeze(): void }) => void;
 }): Promise<VirtualService & { first: Promise<() => void> }> {
   const clock = new VirtualClock({ speed: 'max' });
   const time = new VirtualTime(clock, { speed: 'max' });
@@ -47,12 +47,15 @@ export async function startVirtualService(options: {
   const log: VirtualService['log'] = [];
   const traffic = { bytes: 0, writes: 0 };
   let frozen = false;
+  const freezeLine = (): void => {
+    frozen = true;
+  };
   const tapped = (port: Port, from: 'host' | 'device'): Port => {
     const write = port.write.bind(port);
     port.write = (bytes) => {
       traffic.bytes += bytes.length;
       traffic.writes += 1;
-      options.tap?.(from, bytes);
+      options.tap?.(from, bytes, { now_ms: clock.now_ms(), freeze: freezeLine });
       return frozen || write(bytes);
     };
     const onClosed = port.onClosed.bind(port);
@@ -107,7 +110,7 @@ export async function startVirtualService(options: {
     metricsUrl: service.metricsUrl,
     log,
     traffic,
-    freezeLine: () => (frozen = true),
+    freezeLine,
     at,
     first,
     close: async () => {

@@ -104,6 +104,11 @@ export class TwinControl {
     this.#onClosed = callback;
   }
 
+  /** Ends a channel that said something it cannot mean; onClosed is told. */
+  dismiss(why: string): void {
+    this.#close(this.#foreign(why));
+  }
+
   close(): void {
     this.#onClosed = () => undefined;
     this.#close(new ControlClientError('control-lost', `the channel to ${this.#where} was closed`));

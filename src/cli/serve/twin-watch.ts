@@ -12,6 +12,8 @@ const listed = z.looseObject({
   faults: z.array(z.looseObject({ id: z.string(), component: z.string(), type: z.string() })),
 });
 
+const NO_LIST = 'what it calls its planted faults is no list of faults';
+
 export interface TwinWatchOptions {
   /** HOST:PORT. */
   address: string;
@@ -70,14 +72,18 @@ export class TwinWatch implements InjectedFaults {
     const { control, twin } = await TwinControl.connect(this.#options.address);
     if (this.#closed) return control.close();
     control.onNotification((method, params) => {
-      if (method === 'faults.changed' && this.#control === control) this.#take(params);
+      if (method !== 'faults.changed' || this.#control !== control) return;
+      const list = listed.safeParse(params);
+      if (list.success) this.#take(list.data);
+      else control.dismiss(NO_LIST);
     });
     control.onClosed((why) => this.#lost(why));
     this.#control = control;
     try {
-      const first = await control.call('faults.watch');
+      const first = listed.safeParse(await control.call('faults.watch'));
+      if (!first.success) throw new ControlClientError('not-a-control-channel', NO_LIST);
       this.#uid = twin.uid;
-      this.#take(first);
+      this.#take(first.data);
     } catch (error) {
       control.close();
       this.#control = null;
@@ -87,8 +93,7 @@ export class TwinWatch implements InjectedFaults {
     this.#log('info', 'the control channel of the twin is open', { uid: twin.uid });
   }
 
-  #take(list: unknown): void {
-    const { faults } = listed.parse(list);
+  #take({ faults }: z.infer<typeof listed>): void {
     const before = this.#planted.join();
     this.#planted = faults.map(({ id, component, type }) => `${id} ${component} ${type}`);
     if (this.#planted.join() !== before) {

@@ -1,6 +1,4 @@
 // The Link of the public surface: one session, its transfers, and translation into plain names. See index.ts.
-import type { Clock } from '../clock/clock.ts';
-import type { Port } from '../transports/port.ts';
 import {
   RunPhase,
   FaultCode,
@@ -10,6 +8,7 @@ import {
   type Limits,
 } from './messages/index.ts';
 import type { LinkCounters } from './session/counters.ts';
+import type { HostOptions } from './session/host-choices.ts';
 import { LinkError } from './session/link-error.ts';
 import { Priority } from './session/send-queue.ts';
 import { Session } from './session/session.ts';
@@ -20,19 +19,7 @@ import { imageIdBytes } from './transfers/run-request.ts';
 import { runSchedule } from './transfers/run.ts';
 import type { LoadOptions, LoadOutcome, RunOptions, RunRequest, RunResult } from './transfers/types.ts';
 
-export interface ConnectOptions {
-  /** A closed port; connect() opens it, and closes it again when it fails. */
-  port: Port;
-  clock: Clock;
-  /** Uniform 32-bit numbers: nonces and run tokens. */
-  random32(): number;
-  /** Random per host process; scopes request ids, which go on counting when the same client connects again. */
-  clientId: number;
-  hostVersion: string;
-  /** Lease fence; a device refuses one lower than the highest it has seen (decision 11). */
-  fence?: bigint;
-  /** Hexadecimal uid; another device is refused as `wrong-device`. */
-  expectUid?: string;
+export interface ConnectOptions extends HostOptions {
   /** What patches are made against. Handed to the next connect() of the same device, it outlives a lost link. */
   images?: ImageCache;
   /** Called for every log line of the device. */

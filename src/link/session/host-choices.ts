@@ -7,12 +7,17 @@ import type { HelloFacts } from './handshake.ts';
 import { RequestIds, requestIdsOf } from './request-table.ts';
 
 export interface HostOptions {
+  /** A closed port; connecting opens it, and closes it again when it fails. */
   port: Port;
   clock: Clock;
+  /** Uniform 32-bit numbers: nonces and run tokens. */
   random32(): number;
+  /** Random per host process; scopes request ids, which go on counting when the same client connects again. */
   clientId: number;
   hostVersion: string;
+  /** Lease fence; a device refuses one lower than the highest it has seen (decision 11). */
   fence?: bigint;
+  /** Hexadecimal uid; another device is refused as `wrong-device`. */
   expectUid?: string;
 }
 

@@ -1,19 +1,16 @@
 // The signed certificate of a finished job, and the public keys that verify certificates.
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { certificateSchema, publicKeysSchema } from '../../certificate/index.ts';
-import { JobState } from '../../store/index.ts';
 import { certificateOf } from '../certificates/issue.ts';
 import { caller } from '../plugins/authentication.ts';
-import { nameDevice } from '../plugins/device-headers.ts';
 import { ProblemError } from '../problems/problem.ts';
 import { guardProblems, idParams, problemContent } from '../schemas/common.ts';
-import { jobBackend } from '../schemas/jobs.ts';
 import type { RouteContext } from './common.ts';
 import { sendBytes } from './downloads.ts';
-import { visibleJob } from './jobs.ts';
+import { finishedJob } from './jobs.ts';
 
 export function certificateRoutes(context: RouteContext): FastifyPluginAsyncZod {
-  const { certificateKeys, devices } = context;
+  const { certificateKeys } = context;
   return async (app) => {
     app.get(
       '/v1/jobs/:id/certificate',
@@ -35,15 +32,7 @@ export function certificateRoutes(context: RouteContext): FastifyPluginAsyncZod 
         },
       },
       async (request, reply) => {
-        const job = await visibleJob(context, caller(request), request.params.id);
-        const backend = jobBackend(job, devices);
-        nameDevice(reply, job.device, backend);
-        const about = { device: job.device, backend, job: job.id };
-        if (job.state === JobState.queued || job.state === JobState.running)
-          throw new ProblemError('job-not-finished', `The job is ${job.state}.`, {
-            ...about,
-            retryAfter_s: 1,
-          });
+        const { job, about } = await finishedJob(context, caller(request), request.params.id, reply);
         const document = await certificateOf(context, job);
         if (document === null)
           throw new ProblemError('no-certificate', `The job ended as ${job.state}.`, about);

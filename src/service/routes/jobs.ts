@@ -1,4 +1,5 @@
 // Jobs: submit, list, wait for, cancel.
+import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { JobView, RelaxJobRequest } from '../../jobs/index.ts';
@@ -36,6 +37,22 @@ export async function visibleJob(context: RouteContext, identity: Identity, id: 
   if (row === null || !maySee(identity, row, 'job:read:all'))
     throw new ProblemError('unknown-job', `There is no job ${id}.`);
   return context.runner.withProgress(row);
+}
+
+/** A job that has ended, named in the reply with its device, and what its problems name. Throws 'job-not-finished'. */
+export async function finishedJob(
+  context: RouteContext,
+  identity: Identity,
+  id: string,
+  reply: FastifyReply,
+): Promise<{ job: JobView; about: { device: string; backend: string | null; job: string } }> {
+  const job = await visibleJob(context, identity, id);
+  const backend = jobBackend(job, context.devices);
+  nameDevice(reply, job.device, backend);
+  const about = { device: job.device, backend, job: job.id };
+  if (job.state === JobState.queued || job.state === JobState.running)
+    throw new ProblemError('job-not-finished', `The job is ${job.state}.`, { ...about, retryAfter_s: 1 });
+  return { job, about };
 }
 
 export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {

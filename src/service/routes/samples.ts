@@ -2,15 +2,13 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { readJobSamples, type JobSamples } from '../../jobs/index.ts';
 import { encodeNpy, encodeNpz, type NpyArray } from '../../physics/index.ts';
-import { JobState } from '../../store/index.ts';
 import { caller } from '../plugins/authentication.ts';
-import { nameDevice } from '../plugins/device-headers.ts';
 import { ProblemError } from '../problems/problem.ts';
 import { guardProblems, idParams, problemContent } from '../schemas/common.ts';
-import { jobBackend, sampleDocument } from '../schemas/jobs.ts';
+import { sampleDocument } from '../schemas/jobs.ts';
 import type { RouteContext } from './common.ts';
 import { chooseFormat, sendBytes } from './downloads.ts';
-import { visibleJob } from './jobs.ts';
+import { finishedJob } from './jobs.ts';
 
 const formats = ['application/json', 'application/x-npy', 'application/x-npz'] as const;
 /** About 20 MB of text and a second of work: what is larger is for .npy and .npz. */
@@ -38,15 +36,7 @@ export function sampleRoutes(context: RouteContext): FastifyPluginAsyncZod {
         },
       },
       async (request, reply) => {
-        const job = await visibleJob(context, caller(request), request.params.id);
-        const backend = jobBackend(job, context.devices);
-        nameDevice(reply, job.device, backend);
-        const about = { device: job.device, backend, job: job.id };
-        if (job.state === JobState.queued || job.state === JobState.running)
-          throw new ProblemError('job-not-finished', `The job is ${job.state}.`, {
-            ...about,
-            retryAfter_s: 1,
-          });
+        const { job, about } = await finishedJob(context, caller(request), request.params.id, reply);
         const samples = await readJobSamples(context.store, job.id);
         if (samples === null) throw new ProblemError('no-samples', `The job ended as ${job.state}.`, about);
         const { length } = samples.codes;

@@ -2,14 +2,9 @@
 // does not, 2 on wrong use.
 import { readdirSync } from 'node:fs';
 import { cpus } from 'node:os';
+import type { Bench } from './bench.ts';
 import type { Band, Figure } from './figure.ts';
 import { otherLoad } from './machine.ts';
-
-/** What a bench module exports. `say` reports progress on stderr; options are the words after the name. */
-export interface Bench {
-  summary: string;
-  run(context: { say: (line: string) => void; options: string[] }): Promise<Figure[]>;
-}
 
 const folder = new URL('./benches/', import.meta.url);
 const names = readdirSync(folder)

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Summary } from '../../src/cli/demo/report.ts';
+import type { BenchContext } from '../bench.ts';
 import { figure, type Figure } from '../figure.ts';
 
 export const summary =
@@ -25,7 +26,7 @@ async function demo(transport: string, folder: string): Promise<{ summary: Summa
   return { summary: JSON.parse(stdout) as Summary, digest };
 }
 
-export async function run({ say }: { say: (line: string) => void }): Promise<Figure[]> {
+export async function run({ say }: BenchContext): Promise<Figure[]> {
   const folder = await mkdtemp(join(tmpdir(), 'thermoloop-bench-'));
   try {
     const results = [];

@@ -1,4 +1,5 @@
 // Fault campaign: seeds x faults x {load, patch, run, stop} through the real host link and the real firmware.
+import { withStrays, wholeNumberOf, type BenchContext } from '../bench.ts';
 import { figure, type Figure } from '../figure.ts';
 import { scenarioPlan } from '../link-faults/plan.ts';
 import { playScenario, reference, type Outcome } from '../link-faults/scenario.ts';
@@ -8,25 +9,17 @@ export const summary =
 
 const SEEDS = 2_592;
 
-export async function run({
-  say,
-  options,
-}: {
-  say: (line: string) => void;
-  options: string[];
-}): Promise<Figure[]> {
-  const number = (name: string): number | null => {
-    const at = options.indexOf(name);
-    if (at < 0) return null;
-    const value = Number(options[at + 1]);
-    if (!Number.isSafeInteger(value) || value < 0) throw new Error(`${name} takes a whole number`);
-    return value;
-  };
-  const only = number('--seed');
-  const seeds = only === null ? Array.from({ length: number('--seeds') ?? SEEDS }, (_, k) => k) : [only];
-  const stray: string[] = [];
-  const onStray = (error: unknown): void => void stray.push(String(error));
-  process.on('uncaughtException', onStray).on('unhandledRejection', onStray);
+export async function run({ say, options }: BenchContext): Promise<Figure[]> {
+  const only = wholeNumberOf(options, '--seed');
+  const count = wholeNumberOf(options, '--seeds') ?? SEEDS;
+  const seeds = only === null ? Array.from({ length: count }, (_, k) => k) : [only];
+  return withStrays((stray) => campaign(seeds, { only, say, stray }));
+}
+
+async function campaign(
+  seeds: readonly number[],
+  { only, say, stray }: { only: number | null; say: (line: string) => void; stray: string[] },
+): Promise<Figure[]> {
   const ref = await reference();
   const endings = new Map<string, number>();
   let [hung, wrongBytes, unnamed, unrecovered] = [0, 0, 0, 0];
@@ -43,7 +36,6 @@ export async function run({
     if (only !== null || isFailure(outcome)) say(`${JSON.stringify(plan)}\n  ${JSON.stringify(outcome)}`);
     if (isFailure(outcome)) say(`  again: npm run bench -- link-faults --seed ${seed}`);
   }
-  process.off('uncaughtException', onStray).off('unhandledRejection', onStray);
   for (const [ending, count] of [...endings].sort()) say(`${String(count).padStart(6)}  ${ending}`);
   return [
     figure('scenarios', seeds.length, '', { target: only === null ? { min: 2_000 } : undefined }),

@@ -1,6 +1,7 @@
 // The table of exact answers: what the twin's core computes against quadrature, linear algebra, spectra, and the reference
 // tables of the method (docs/physics.md, "Exact answers").
 import { availableParallelism } from 'node:os';
+import type { BenchContext } from '../bench.ts';
 import type { Figure } from '../figure.ts';
 import { covarianceRows } from '../physics/linear.ts';
 import { digitRows } from '../physics/digits.ts';
@@ -25,13 +26,7 @@ const SMALL: Group[] = [
 ];
 const LARGE: Group[] = [glyphRows, digitRows];
 
-export async function run({
-  say,
-  options,
-}: {
-  say: (line: string) => void;
-  options: string[];
-}): Promise<Figure[]> {
+export async function run({ say, options }: BenchContext): Promise<Figure[]> {
   const quick = options.includes('--quick');
   const settings: Settings = {
     quick,

@@ -1,12 +1,13 @@
 // An hour of loads and runs with one fault a second: no silent corruption, nothing hangs, memory stays flat. Definitions:
 // docs/benches.md.
-import { twinLimits } from '../../firmware-sim/firmware/index.ts';
 import { sleep, systemClock } from '../../src/clock/clock.ts';
 import { openPort } from '../../src/transports/index.ts';
 import { seededUniform } from '../../test/support/seeded-random.ts';
+import { wholeNumberOf, withStrays, type BenchContext } from '../bench.ts';
 import { figure, type Figure } from '../figure.ts';
 import type { DeviceConfig, DeviceMemory, DeviceReady } from '../link/device.ts';
 import { HelperProcess } from '../link/processes.ts';
+import { SMALL_LIMITS, SMALL_UNITS } from '../link-faults/bench-controller.ts';
 import { collector, trend, type MemorySample } from '../soak/memory.ts';
 import { TroubledPort } from '../soak/troubled-port.ts';
 import { trouble, type Trouble } from '../soak/troubles.ts';
@@ -16,15 +17,6 @@ export const summary =
   'loads and runs with a fault a second for an hour (--seconds N, --seed N): corruption, hangs, memory';
 
 const SECONDS = 3600;
-const UNITS = 64;
-/** Small buffers, so that small images and short runs go through every window many times. */
-const LIMITS = {
-  ...twinLimits(UNITS),
-  maxPayload: 632,
-  chunkBytes: 96,
-  loadWindowBytes: 960,
-  sampleRingBytes: 8 * 1024,
-};
 const FAULT_EVERY_MS = 1000;
 /** Memory is looked at this many times in all. */
 const MEMORY_SAMPLES = 120;
@@ -32,25 +24,15 @@ const MEMORY_SAMPLES = 120;
 const HEAP_GROWTH_MAX_MB = 4;
 const RSS_GROWTH_MAX_MB = 30;
 
-export async function run({
-  say,
-  options,
-}: {
-  say: (line: string) => void;
-  options: string[];
-}): Promise<Figure[]> {
-  const duration_s = numberOf(options, '--seconds') ?? SECONDS;
-  const seed = numberOf(options, '--seed') ?? 1;
-  const stray: string[] = [];
-  const onStray = (error: unknown): void => void stray.push(String(error));
-  process.on('uncaughtException', onStray).on('unhandledRejection', onStray);
-  const config: DeviceConfig = { limits: LIMITS, seed };
+export async function run({ say, options }: BenchContext): Promise<Figure[]> {
+  const duration_s = wholeNumberOf(options, '--seconds', 1) ?? SECONDS;
+  const seed = wholeNumberOf(options, '--seed', 1) ?? 1;
+  const config: DeviceConfig = { limits: SMALL_LIMITS, seed };
   const device = await HelperProcess.start<DeviceReady>('device.ts', config, ['--expose-gc']);
   try {
-    return await soak(device, { duration_s, seed, say, stray });
+    return await withStrays((stray) => soak(device, { duration_s, seed, say, stray }));
   } finally {
     await device.stop();
-    process.off('uncaughtException', onStray).off('unhandledRejection', onStray);
   }
 }
 
@@ -69,7 +51,7 @@ async function soak(device: HelperProcess<DeviceReady>, options: SoakOptions): P
   const lines: TroubledPort[] = [];
   let connections = 0;
   const workload = new Workload({
-    units: UNITS,
+    units: SMALL_UNITS,
     seed,
     newPort: () => {
       const inner = openPort(`tcp://127.0.0.1:${device.ready.port}`);
@@ -181,12 +163,4 @@ function memoryFigures(who: string, samples: MemorySample[]): Figure[] {
     figure(`${who}_rss_slope_MBph`, rss.slope_MBph, 'MB/h', { n }),
     figure(`${who}_rss_growth_MB`, rss.growth_MB, 'MB', { n, target: { max: RSS_GROWTH_MAX_MB } }),
   ];
-}
-
-function numberOf(options: string[], name: string): number | null {
-  const at = options.indexOf(name);
-  if (at < 0) return null;
-  const value = Number(options[at + 1]);
-  if (!Number.isSafeInteger(value) || value < 1) throw new Error(`${name} takes a whole number above 0`);
-  return value;
 }

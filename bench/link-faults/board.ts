@@ -1,31 +1,14 @@
 // The device of the fault campaign: the real firmware of the twin on a clock that jumps, with a core whose codes follow
 // from program, seed and indices alone, so that one wrong byte shows. It can lose power.
-import type { AnalogCore } from '../../firmware-sim/chip/index.ts';
-import {
-  createController,
-  twinCapabilities,
-  twinLimits,
-  type Attachment,
-  type Controller,
-} from '../../firmware-sim/firmware/index.ts';
+import type { Attachment, Controller } from '../../firmware-sim/firmware/index.ts';
 import type { Clock } from '../../src/clock/clock.ts';
 import type { Port } from '../../src/transports/index.ts';
-import { seededRandom32 } from '../../test/support/seeded-random.ts';
+import { benchController, SMALL_LIMITS, SMALL_UNITS } from './bench-controller.ts';
 import { DeterministicCore } from './deterministic-core.ts';
-
-export const UNITS = 64;
-/** Small buffers, so that a small image and a short run go through every window many times. */
-const LIMITS = {
-  ...twinLimits(UNITS),
-  maxPayload: 632,
-  chunkBytes: 96,
-  loadWindowBytes: 960,
-  sampleRingBytes: 8 * 1024,
-};
 
 export class Board {
   readonly #clock: Clock;
-  readonly #core: AnalogCore;
+  readonly #core: DeterministicCore;
   readonly #seed: number;
   #boots = 0;
   #controller!: Controller;
@@ -35,26 +18,14 @@ export class Board {
   constructor(clock: Clock, seed: number) {
     this.#clock = clock;
     this.#seed = seed;
-    this.#core = new DeterministicCore(clock, UNITS);
+    this.#core = new DeterministicCore(clock, SMALL_UNITS);
     this.#boot();
   }
 
   #boot(): void {
     this.#boots += 1;
-    this.#controller = createController({
-      core: this.#core,
-      clock: this.#clock,
-      random32: seededRandom32(this.#seed * 64 + this.#boots),
-      drawSeed: () => 1n,
-      identity: {
-        uid: Uint8Array.of(1, 2),
-        firmwareVersion: 'bench',
-        firmwareGit: new Uint8Array(0),
-        simulated: true,
-      },
-      capabilities: twinCapabilities(UNITS),
-      limits: LIMITS,
-    });
+    const boot = { seed: this.#seed, boot: this.#boots };
+    this.#controller = benchController(this.#core, this.#clock, SMALL_LIMITS, boot);
   }
 
   /** Joins the far end of a cable; `tap` sees each piece that the device receives. */

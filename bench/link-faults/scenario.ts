@@ -7,7 +7,8 @@ import { encodeProgramImage, quantise, UNLIMITED_RANGES } from '../../src/physic
 import { ChaosPort, createMemoryPair, type Port } from '../../src/transports/index.ts';
 import { seededRandom32, seededUniform } from '../../test/support/seeded-random.ts';
 import { VirtualClock } from '../../test/support/virtual-clock.ts';
-import { Board, UNITS } from './board.ts';
+import { SMALL_UNITS as UNITS } from './bench-controller.ts';
+import { Board } from './board.ts';
 import type { ScenarioPlan } from './plan.ts';
 
 /** Far above what any operation may take: requests give up after 10 s, silence ends a link after 4.5 s. */

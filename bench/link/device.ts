@@ -1,11 +1,11 @@
 // A process: the real firmware over TCP with chosen buffers and a core that costs nothing, and beside it a sink that
 // takes any bytes. It can lose power, and tells its memory.
 import { createServer, type AddressInfo } from 'node:net';
-import { createController, twinCapabilities, type Controller } from '../../firmware-sim/firmware/index.ts';
+import type { Controller } from '../../firmware-sim/firmware/index.ts';
 import { serveTcp, type TcpService } from '../../firmware-sim/ports/index.ts';
 import { systemClock } from '../../src/clock/clock.ts';
 import type { Limits } from '../../src/link/index.ts';
-import { seededRandom32 } from '../../test/support/seeded-random.ts';
+import { benchController } from '../link-faults/bench-controller.ts';
 import { DeterministicCore } from '../link-faults/deterministic-core.ts';
 import { configOf, serveParent } from './processes.ts';
 
@@ -30,20 +30,7 @@ let service: TcpService;
 
 async function boot(port: number): Promise<void> {
   boots += 1;
-  controller = createController({
-    core,
-    clock: systemClock,
-    random32: seededRandom32(seed * 64 + boots),
-    drawSeed: () => 1n,
-    identity: {
-      uid: Uint8Array.of(1, 2),
-      firmwareVersion: 'bench',
-      firmwareGit: new Uint8Array(0),
-      simulated: true,
-    },
-    capabilities: twinCapabilities(limits.units),
-    limits,
-  });
+  controller = benchController(core, systemClock, limits, { seed, boot: boots });
   service = await serveTcp(controller, { host: '127.0.0.1', port });
 }
 

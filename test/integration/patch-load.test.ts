@@ -2,7 +2,8 @@
 // it is not, and after a pulled cable only what is missing, to the byte.
 import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Board, UNITS } from '../../bench/link-faults/board.ts';
+import { SMALL_UNITS as UNITS } from '../../bench/link-faults/bench-controller.ts';
+import { Board } from '../../bench/link-faults/board.ts';
 import { connect, ImageCache, LinkError, type Link } from '../../src/link/index.ts';
 import { encodePatch } from '../../src/link/transfers/patch.ts';
 import { encodeProgramImage, quantise, UNLIMITED_RANGES } from '../../src/physics/index.ts';

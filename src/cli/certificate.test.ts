@@ -1,15 +1,20 @@
 // `thermoloop certificate verify` on what a real service signed for a twin's samples, over a restart.
-import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { renameSync, statSync, truncateSync, writeFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { scratch, startService, startTwin, type RunningService } from '../../test/support/processes.ts';
+import {
+  scratch,
+  startService,
+  startTwin,
+  thermoloop,
+  type RunningService,
+  type Said,
+} from '../../test/support/processes.ts';
 import { registerCertificate } from './certificate.ts';
 import type { Child } from './demo/children.ts';
 
-const MAIN = new URL('main.ts', import.meta.url).pathname;
 const folder = scratch();
 const at = (name: string): string => join(folder.path, name);
 let twin: Child;
@@ -45,19 +50,6 @@ afterAll(async () => {
   folder.close();
 });
 
-interface Said {
-  code: number;
-  out: string;
-  err: string;
-}
-/** Runs the command line as a process. */
-function thermoloop(...words: string[]): Promise<Said> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...words], (error, out, err) =>
-      resolve({ code: Number(error?.code ?? 0), out, err }),
-    );
-  });
-}
 /** Runs the subcommand in this process, with what the command line would make of its error. */
 async function verify(...words: string[]): Promise<Said> {
   let out = '';

@@ -1,15 +1,13 @@
 // `thermoloop fault` against a twin process: planted, seen in the samples that come over the link, cleared, gone.
-import { execFile } from 'node:child_process';
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { startTwin, until } from '../../test/support/processes.ts';
+import { startTwin, thermoloop, until } from '../../test/support/processes.ts';
 import { openDevice, type Device, type RelaxResult } from '../device/index.ts';
 import { emptyModel, quantise } from '../physics/index.ts';
 import type { Child } from './demo/children.ts';
 import { registerFault } from './fault.ts';
 
 const UNITS = 8;
-const MAIN = new URL('main.ts', import.meta.url).pathname;
 let twin: Child;
 let device: Device;
 let control: string;
@@ -25,20 +23,6 @@ afterAll(async () => {
   await device.close();
   await twin.stop();
 });
-
-interface Said {
-  code: number;
-  out: string;
-  err: string;
-}
-/** Runs the command line as a process. */
-function thermoloop(...words: string[]): Promise<Said> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...words], (error, out, err) =>
-      resolve({ code: Number(error?.code ?? 0), out, err }),
-    );
-  });
-}
 
 /** Runs the subcommand in this process; rejects with what the command line would say. */
 async function fault(...words: string[]): Promise<string> {

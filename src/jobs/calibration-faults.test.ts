@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FakeDevice } from '../../test/fakes/relax-device.ts';
+import { FAKE_IDENTITY, FakeDevice } from '../../test/fakes/relax-device.ts';
 import { systemClock } from '../clock/clock.ts';
 import { emptyModel } from '../physics/index.ts';
 import { encodeModelContent, openStore, type Store } from '../store/index.ts';
@@ -25,14 +25,7 @@ const procedure: CalibrationProcedure<FakeDevice> = {
     return {
       values: {},
       stderr: {},
-      device: {
-        uid: 'cafe',
-        backend: 'twin',
-        bootId: '1',
-        firmware: '0.1',
-        schemaHash: '2',
-        clock: { kind: 'system' },
-      },
+      device: FAKE_IDENTITY,
     };
   },
 };

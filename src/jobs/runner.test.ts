@@ -8,7 +8,7 @@ import type { Device } from '../device/index.ts';
 import { emptyModel, heat_kT } from '../physics/index.ts';
 import { StoreError, encodeModelContent, openStore, type JsonObject, type Store } from '../store/index.ts';
 import type { CalibrationProcedure } from './calibration-port.ts';
-import { FakeDevice } from '../../test/fakes/relax-device.ts';
+import { FAKE_IDENTITY, FakeDevice } from '../../test/fakes/relax-device.ts';
 import {
   createJobRunner,
   readJobSamples,
@@ -380,14 +380,7 @@ describe('calibrations', () => {
   const outcome = {
     values: { noiseTemperature_ratio: 1.01 },
     stderr: { noiseTemperature_ratio: 0.001 },
-    device: {
-      uid: 'cafe',
-      backend: 'twin',
-      bootId: '1',
-      firmware: '0.1',
-      schemaHash: '2',
-      clock: { kind: 'system' as const },
-    },
+    device: FAKE_IDENTITY,
     blob: new Uint8Array([1, 2, 3]),
   };
 

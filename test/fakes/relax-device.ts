@@ -87,6 +87,16 @@ export class FakeDevice implements RelaxDevice {
   }
 }
 
+/** Who the fake says it is, in every result. */
+export const FAKE_IDENTITY: RelaxResult['device'] = {
+  uid: 'cafe',
+  backend: 'twin',
+  bootId: '1',
+  firmware: '0.1',
+  schemaHash: '2',
+  clock: { kind: 'system' },
+};
+
 /** x = 1 in every unit at switch-on, 0.5 at every read. */
 function resultOf(request: RelaxRequest): RelaxResult {
   const { program, samples, readAt_s, recordSwitchOn } = request;
@@ -116,14 +126,7 @@ function resultOf(request: RelaxRequest): RelaxResult {
       skippedUpload: false,
       patchedUpload: false,
     },
-    device: {
-      uid: 'cafe',
-      backend: 'twin',
-      bootId: '1',
-      firmware: '0.1',
-      schemaHash: '2',
-      clock: { kind: 'system' },
-    },
+    device: FAKE_IDENTITY,
   };
 }
 

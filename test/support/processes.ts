@@ -1,5 +1,5 @@
 // Real processes of the product for tests: started through the command line as a user would, and always ended.
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,23 @@ export const hasSocat = spawnSync('socat', ['-V']).status === 0;
 export function scratch(): { path: string; close: () => void } {
   const path = mkdtempSync(join(tmpdir(), 'thermoloop-test-'));
   return { path, close: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+export interface Said {
+  code: number;
+  out: string;
+  err: string;
+}
+
+const MAIN = new URL('../../src/cli/main.ts', import.meta.url).pathname;
+
+/** Runs the command line as a process of its own, to its end. */
+export function thermoloop(...words: string[]): Promise<Said> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [MAIN, ...words], (error, out, err) =>
+      resolve({ code: Number(error?.code ?? 0), out, err }),
+    );
+  });
 }
 
 /** A twin on a TCP port; port 0 takes a free one. */

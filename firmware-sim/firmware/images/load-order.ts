@@ -34,7 +34,7 @@ export function checkOrder(
     return wrong(`base_program_id has ${request.baseProgramId.length} bytes, a SHA-256 has ${ID_BYTES}`);
   }
   if (request.kind !== ImageKind.PROGRAM && request.kind !== ImageKind.FIELD) {
-    return unable(`image kind ${request.kind} is not implemented`);
+    return unable(`image kind ${request.kind}: this device takes programs and fields`);
   }
   const kind = request.kind === ImageKind.PROGRAM ? 'program' : 'field';
   const banks = kind === 'program' ? limits.banks : limits.fieldSlots;

@@ -123,6 +123,21 @@ export interface CertificateTable {
   created_at_ms: number;
 }
 
+export interface DeviceLeaseTable {
+  device: string;
+  fence: number;
+  holder: string;
+  lease_until_ms: number;
+}
+
+export interface DeviceTable {
+  id: string;
+  host: string | null;
+  facts: string | null;
+  control: string | null;
+  revision: number;
+}
+
 export interface SchemaVersionTable {
   version: number;
   name: string;
@@ -139,5 +154,7 @@ export interface Tables {
   idempotency: IdempotencyTable;
   audit: AuditTable;
   certificate: CertificateTable;
+  device_lease: DeviceLeaseTable;
+  device: DeviceTable;
   schema_version: SchemaVersionTable;
 }

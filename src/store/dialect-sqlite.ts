@@ -14,7 +14,14 @@ export function sqliteDialect(file: string): StorageDialect & { database: Databa
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
     database.pragma('foreign_keys = ON');
-    return { name: 'sqlite', kysely: new Dialect({ database }), classify, database };
+    return {
+      name: 'sqlite',
+      kysely: new Dialect({ database }),
+      // Transactions take turns on the one connection there is.
+      keepRows: (query) => query,
+      classify,
+      database,
+    };
   } catch (error) {
     throw toStoreError(error, `opening ${file}`, classify);
   }

@@ -8,6 +8,8 @@ export const StoreErrorCode = {
   corruptBlob: 'corrupt-blob',
   notFound: 'not-found',
   conflict: 'conflict',
+  /** The lease of the device has moved on: another host drives it, and this write came too late. */
+  staleFence: 'stale-fence',
   failed: 'storage-failed',
 } as const;
 export type StoreErrorCode = (typeof StoreErrorCode)[keyof typeof StoreErrorCode];
@@ -19,6 +21,7 @@ const REMEDY: Record<StoreErrorCode, string> = {
   'corrupt-blob': 'Restore the file from a backup, or run the job or upload the model again.',
   'not-found': 'Check the id: the row may never have existed, or belong to another data directory.',
   conflict: 'Read the present state and decide again.',
+  'stale-fence': 'Drop what was to be written: the host that holds the device now does the work again.',
   'storage-failed': 'Look at the cause in the log: permissions, disk errors or a damaged database file.',
 };
 const RETRYABLE: ReadonlySet<StoreErrorCode> = new Set(['storage-full', 'locked']);

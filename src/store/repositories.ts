@@ -5,10 +5,13 @@ import type {
   CalibrationRow,
   CalibrationState,
   CertificateRow,
+  DeviceLeaseRow,
+  DeviceRow,
   Digest,
   IdempotencyRow,
   JobRow,
   JobState,
+  JsonObject,
   KeyRow,
   ModelRow,
   SampleSetRow,
@@ -155,6 +158,39 @@ export interface CertificateRepository {
   add(row: Omit<CertificateRow, 'createdAt_ms'>): Promise<CertificateRow>;
 }
 
+/** Leases of devices. Times are of the clock that all hosts share: the database's, or the machine's where one file is the database. */
+export interface LeaseRepository {
+  find(device: string): Promise<DeviceLeaseRow | null>;
+  /**
+   * Takes the device for `term_ms`, under a fence above every one before it: when it is free, when the lease is over, or
+   * when the holder is the same, whose former process is gone then. Null while somebody else holds it.
+   */
+  acquire(device: string, holder: string, term_ms: number): Promise<DeviceLeaseRow | null>;
+  /** Holds on to it, also when it is over but nobody else came; false when it is lost. */
+  renew(device: string, fence: number, term_ms: number): Promise<boolean>;
+  /** Gives it back at once; nothing happens when it is somebody else's by now. */
+  release(device: string, fence: number): Promise<void>;
+  /**
+   * Inside a transaction: nobody takes the device over before it ends.
+   * `stale-fence` when somebody has; then nothing about the device's work may be written.
+   */
+  guard(device: string, fence: number): Promise<void>;
+}
+
+export interface DeviceRepository {
+  find(id: string): Promise<DeviceRow | null>;
+  list(): Promise<DeviceRow[]>;
+  /**
+   * Notes that a device exists. `host` names the one host that can reach it; null: any.
+   * `conflict` when the row belongs to another host.
+   */
+  declare(id: string, host: string | null): Promise<DeviceRow>;
+  /** What its holder knows of it; the row must have been declared. */
+  setFacts(id: string, facts: JsonObject): Promise<DeviceRow>;
+  /** What people want of it. With `revision`: `conflict` when the row is not at that revision any more. */
+  setControl(id: string, control: JsonObject, revision?: number): Promise<DeviceRow>;
+}
+
 /** All repositories over one connection; inside a transaction they see and make its changes. */
 export interface Repositories {
   readonly models: ModelRepository;
@@ -165,6 +201,8 @@ export interface Repositories {
   readonly idempotency: IdempotencyRepository;
   readonly audit: AuditRepository;
   readonly certificates: CertificateRepository;
+  readonly leases: LeaseRepository;
+  readonly devices: DeviceRepository;
 }
 
 /** Big bytes by digest, outside the database. */

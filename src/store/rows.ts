@@ -196,3 +196,25 @@ export interface AuditRow {
   correlationId: string | null;
   detail: JsonObject;
 }
+
+/** Who may drive a device. The fence grows with every acquisition and never falls, so that a later holder is told apart. */
+export interface DeviceLeaseRow {
+  device: string;
+  fence: number;
+  holder: string;
+  /** Wall milliseconds of the database's clock; 0: given back. */
+  leaseUntil_ms: number;
+}
+
+/** A device as every host sees it, also those that do not drive it. */
+export interface DeviceRow {
+  id: string;
+  /** The only host that can reach it (a serial line); null: any host that is configured with it. */
+  host: string | null;
+  /** What the holder of the lease last said of it; null before the first. */
+  facts: JsonObject | null;
+  /** What people want of it; null: nothing was asked for yet. */
+  control: JsonObject | null;
+  /** Grows with every stored change. */
+  revision: number;
+}

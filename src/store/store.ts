@@ -17,9 +17,11 @@ import { auditRepository } from './tables/audit.ts';
 import { calibrationRepository } from './tables/calibrations.ts';
 import { certificateRepository } from './tables/certificates.ts';
 import { guarded, type Context } from './tables/context.ts';
+import { deviceRepository } from './tables/devices.ts';
 import { idempotencyRepository } from './tables/idempotency.ts';
 import { jobRepository } from './tables/jobs.ts';
 import { keyRepository } from './tables/keys.ts';
+import { leaseRepository } from './tables/leases.ts';
 import { modelRepository } from './tables/models.ts';
 import { sampleSetRepository } from './tables/sample-sets.ts';
 import { createUlidSource } from './ulid.ts';
@@ -108,6 +110,7 @@ async function makeStore(parts: Parts): Promise<Store> {
       return here.isTransaction ? work(here) : here.transaction().execute(work);
     },
     clock,
+    now_ms: async () => clock.wall_ms(),
     newId,
     dialect,
   });
@@ -155,6 +158,8 @@ function repositories(context: Context): Repositories {
     idempotency: guarded(context, 'idempotency', idempotencyRepository(context)),
     audit: guarded(context, 'audit', auditRepository(context)),
     certificates: guarded(context, 'certificates', certificateRepository(context)),
+    leases: guarded(context, 'leases', leaseRepository(context)),
+    devices: guarded(context, 'devices', deviceRepository(context)),
   };
 }
 

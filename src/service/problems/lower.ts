@@ -14,6 +14,7 @@ export const storeProblems: Record<StoreErrorCode, ProblemCode> = {
   'corrupt-blob': 'corrupt-blob',
   'not-found': 'not-found',
   conflict: 'state-conflict',
+  'stale-fence': 'fence-stale',
   'storage-failed': 'storage-failed',
 };
 

@@ -13,6 +13,8 @@ export interface Context {
   /** Runs several statements as one: in the transaction that is open, or in one of its own. */
   atomic<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T>;
   clock: Clock;
+  /** Wall milliseconds of the clock that all hosts share; leases go by it. */
+  now_ms(): Promise<number>;
   newId(): string;
   dialect: StorageDialect;
 }

@@ -40,6 +40,8 @@ export type ConnectionInput =
   | { type: 'retry-due' }
   | { type: 'operation-started' }
   | { type: 'operation-ended' }
+  /** Somebody wants it away; `start` ends that. */
+  | { type: 'disconnect'; reason: DeviceReason }
   | { type: 'close' };
 
 export type ConnectionAction =
@@ -65,6 +67,7 @@ export const notStarted: ConnectionState = {
 /** One step; an input that means nothing in a state leaves it as it is. */
 export function transition(state: ConnectionState, input: ConnectionInput): Transition {
   if (input.type === 'close') return close(state);
+  if (input.type === 'disconnect') return disconnect(state, input.reason);
   switch (state.name) {
     case 'offline':
     case 'refused':
@@ -113,6 +116,12 @@ function close(state: ConnectionState): Transition {
   if (state.name === 'closed') return stay(state);
   const reason = { code: 'closed', message: 'closed by the service', remedy: 'Start the service again.' };
   return { state: { name: 'closed', reason }, actions: [{ type: 'release' }] };
+}
+
+function disconnect(state: ConnectionState, reason: DeviceReason): Transition {
+  if (state.name === 'closed') return stay(state);
+  const known = 'known' in state ? state.known : true;
+  return { state: { name: 'offline', reason, attempts: 0, known }, actions: [{ type: 'release' }] };
 }
 
 function stay(state: ConnectionState): Transition {

@@ -2,6 +2,7 @@
 // runs one operation at a time. It never substitutes anything for a device that is away.
 import { clockFacts, sleep, type ClockFacts } from '../clock/clock.ts';
 import { DeviceState, ImageCache, connect, type Link, type LinkError } from '../link/index.ts';
+import { AwayBy } from './away.ts';
 import { capabilitiesOf, identityOf } from './capabilities.ts';
 import { failureOf } from './connect-failure.ts';
 import { notStarted, transition, type ConnectionInput, type ConnectionState } from './connection.ts';
@@ -10,10 +11,12 @@ import { DeviceError, notReady, saysMoreThanCancelled, toDeviceError, type Devic
 import { DeviceLog } from './device-log.ts';
 import { DeviceFaults, faultCodeOf, type DeviceFault, type DeviceFaultName } from './faults.ts';
 import { checkIdentity, faultsActive } from './injected-faults.ts';
-import { runOperation } from './operation.ts';
+import { OperationSlot } from './operation-slot.ts';
 import { Retry } from './retry.ts';
+import { stopChip, type StopReport } from './safe-stop.ts';
 import { planHold, planRelax, type RunPlan } from './schedule.ts';
 import { TelemetryFeed } from './telemetry/index.ts';
+import { whenReady } from './when-ready.ts';
 import type {
   DeviceBackend,
   DeviceCapabilities,
@@ -27,20 +30,13 @@ import type {
   RelaxResult,
 } from './types.ts';
 
-/** How long close() gives a running operation to stop the chip. */
+/** How long close() and takeOffline() give a running operation to stop the chip. */
 const STOP_GRACE_MS = 1_000;
 
 interface Session {
   link: Link;
   identity: DeviceIdentity;
   capabilities: DeviceCapabilities;
-}
-
-interface RunningOperation {
-  abort: AbortController;
-  /** Rejects the operation at once, whatever the link still waits for. */
-  fail(error: DeviceError): void;
-  settled: Promise<void>;
 }
 
 /**
@@ -64,7 +60,9 @@ export class Device {
   #session: Session | null = null;
   #attempt: AbortController | null = null;
   readonly #retry: Retry;
-  #operation: RunningOperation | null = null;
+  readonly #slot = new OperationSlot((type) => this.#step({ type }));
+  readonly #away = new AwayBy();
+  #isStopped = false;
   readonly #log: DeviceLog;
   #lastIdentity: DeviceIdentity | null = null;
   #lastCapabilities: DeviceCapabilities | null = null;
@@ -133,12 +131,56 @@ export class Device {
     return this.#revision;
   }
 
-  /** Connects, and reconnects with back-off until close(). */
+  /** Stopped by stop(), and not resumed since: operations are refused. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  /** Connects, and reconnects with back-off until close(); while somebody has taken it offline, afterwards. */
   start(): void {
     if (this.#started) return;
     this.#started = true;
     this.#options.injectedFaults?.onChange(() => this.#changed());
-    this.#step({ type: 'start' });
+    if (this.#away.reason === null) this.#step({ type: 'start' });
+  }
+
+  /**
+   * Stops what runs, closes the port and stays away until bringOnline(by). Several may ask for it, each by its own name;
+   * it comes back when the last of them has let go.
+   */
+  async takeOffline(by: string, reason: DeviceReason): Promise<void> {
+    this.#away.add(by, reason);
+    await this.#stopOperation();
+    if (this.#away.reason === null) return;
+    const { link } = this.#session ?? {};
+    this.#step({ type: 'disconnect', reason: this.#away.reason });
+    await link?.close();
+  }
+
+  bringOnline(by: string): void {
+    if (!this.#away.delete(by) || !this.#started) return;
+    const { reason } = this.#away;
+    this.#step(reason === null ? { type: 'start' } : { type: 'disconnect', reason });
+  }
+
+  /**
+   * Ends whatever runs, ahead of all that waits to be sent, and refuses operations until resume(), also over a
+   * reconnect. Never rejects; says what the device confirmed.
+   */
+  async stop(): Promise<StopReport> {
+    const wasStopped = this.#isStopped;
+    this.#isStopped = true;
+    const settled = this.#slot.abort();
+    const report = stopChip(this.#session?.link ?? null, settled, this.#options.clock, this.reason);
+    if (!wasStopped) this.#changed();
+    return report;
+  }
+
+  /** Operations are taken again. */
+  resume(): void {
+    if (!this.#isStopped) return;
+    this.#isStopped = false;
+    this.#changed();
   }
 
   /** Calls back after every change of the state; returns what ends it. Callbacks must not throw. */
@@ -153,25 +195,8 @@ export class Device {
   }
 
   /** Resolves when an operation could start or runs; rejects when refused or closed, or after the time. */
-  async whenReady(timeout_ms: number): Promise<void> {
-    const giveUp = new AbortController();
-    const timeout = sleep(this.#options.clock, timeout_ms, giveUp.signal).then(() => this.#fail());
-    let unsubscribe = (): void => undefined;
-    const change = new Promise<void>((resolve, reject) => {
-      const check = (): void => {
-        if (this.state === 'ready' || this.state === 'running') resolve();
-        if (this.state === 'refused' || this.state === 'closed') reject(this.#notReady());
-      };
-      unsubscribe = this.onChange(check);
-      check();
-    });
-    try {
-      await Promise.race([change, timeout]);
-    } finally {
-      unsubscribe();
-      timeout.catch(() => undefined);
-      giveUp.abort();
-    }
+  whenReady(timeout_ms: number): Promise<void> {
+    return whenReady(this, this.#options.clock, timeout_ms, () => this.#notReady());
   }
 
   /** Lets the program relax from thermal noise and reads it; see RelaxRequest for units. */
@@ -197,14 +222,15 @@ export class Device {
 
   /** Stops what runs, closes the port and stays closed. */
   async close(): Promise<void> {
-    const operation = this.#operation;
-    if (operation) {
-      operation.abort.abort();
-      await Promise.race([operation.settled, sleep(this.#options.clock, STOP_GRACE_MS)]);
-    }
+    await this.#stopOperation();
     const { link } = this.#session ?? {};
     this.#step({ type: 'close' });
     await link?.close();
+  }
+
+  async #stopOperation(): Promise<void> {
+    const settled = this.#slot.abort();
+    if (settled !== null) await Promise.race([settled, sleep(this.#options.clock, STOP_GRACE_MS)]);
   }
 
   async #operate(
@@ -216,11 +242,13 @@ export class Device {
     totals.operations++;
     try {
       const session = this.#admit(options.signal);
-      const result = await this.#run(session, request, options, plan(session.capabilities));
+      const { clock } = this.#options;
+      const operation = { ...session, clock, plan: plan(session.capabilities), request, options };
+      const result = await this.#slot.run(operation);
       this.#counting.result(result);
       return result;
     } catch (error) {
-      const failure = options.signal?.aborted ? this.#cancelled(error) : toDeviceError(error, this.id);
+      const failure = options.signal?.aborted ? this.#cancelled(error) : this.#failed(error);
       this.#counting.note(totals.operationsFailed, failure.code);
       throw failure;
     }
@@ -228,44 +256,25 @@ export class Device {
 
   #admit(signal: AbortSignal | undefined): Session {
     if (signal?.aborted) throw new DeviceError('cancelled', 'cancelled before it began');
-    if (this.#operation) throw new DeviceError('busy', `device ${this.id} is running another operation`);
+    if (this.#isStopped) throw this.#stopped();
+    if (this.#slot.isBusy) throw new DeviceError('busy', `device ${this.id} is running another operation`);
     if (this.#connection.name !== 'ready' || !this.#session) throw this.#notReady();
     return this.#session;
-  }
-
-  async #run(
-    session: Session,
-    request: HoldRequest,
-    options: OperationOptions,
-    plan: RunPlan,
-  ): Promise<RelaxResult> {
-    const abort = new AbortController();
-    const signal = options.signal ? AbortSignal.any([options.signal, abort.signal]) : abort.signal;
-    const { promise: lost, reject: fail } = Promise.withResolvers<never>();
-    const { promise: settled, resolve: settle } = Promise.withResolvers<void>();
-    const operation: RunningOperation = { abort, fail, settled };
-    this.#operation = operation;
-    this.#step({ type: 'operation-started' });
-    const work = runOperation({
-      ...session,
-      clock: this.#options.clock,
-      plan,
-      request,
-      options: { onProgress: (p) => this.#operation === operation && options.onProgress?.(p), signal },
-    }).finally(settle);
-    try {
-      return await Promise.race([work, lost]);
-    } finally {
-      if (this.#operation === operation) {
-        this.#operation = null;
-        this.#step({ type: 'operation-ended' });
-      }
-    }
   }
 
   #cancelled(cause: unknown): DeviceError {
     const failure = toDeviceError(cause, this.id);
     return saysMoreThanCancelled(failure) ? failure : new DeviceError('cancelled', 'cancelled', { cause });
+  }
+
+  /** What a stop cut short says so, however it ended. */
+  #failed(error: unknown): DeviceError {
+    const failure = toDeviceError(error, this.id);
+    return failure.code === 'cancelled' && this.#isStopped ? this.#stopped(error) : failure;
+  }
+
+  #stopped(cause?: unknown): DeviceError {
+    return new DeviceError('device-stopped', `device ${this.id} is stopped`, { cause });
   }
 
   #step(input: ConnectionInput): void {
@@ -367,14 +376,10 @@ export class Device {
     this.#counting.sessionEnded(counters);
     // Cable or code: the numbers of both ends tell, and only now (link-protocol section 14).
     this.#log.line('info', 'link counters at the loss', { reason: failure.code, counters });
-    const operation = this.#operation;
-    this.#operation = null;
+    const fail = this.#slot.drop();
     this.#step({ type: 'lost', failure, jitter: this.#jitter() });
-    operation?.fail(
-      new DeviceError('link-lost', `device ${this.id} was lost during the operation: ${why.message}`, {
-        cause: why,
-      }),
-    );
+    const message = `device ${this.id} was lost during the operation: ${why.message}`;
+    fail?.(new DeviceError('link-lost', message, { cause: why }));
   }
 
   #jitter(): number {
@@ -388,9 +393,5 @@ export class Device {
       remedy: 'Try again.',
     };
     return notReady(this.id, this.state === 'refused', reason);
-  }
-
-  #fail(): never {
-    throw this.#notReady();
   }
 }

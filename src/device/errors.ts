@@ -62,6 +62,11 @@ const CODES = {
     outcome: 'not_applied',
     remedy: 'Wait for the operation that is running, or queue behind it.',
   },
+  'device-stopped': {
+    retryable: false,
+    outcome: 'unknown',
+    remedy: 'Find out why it was stopped, then resume it (POST /v1/devices/{id}/resume).',
+  },
   'schema-mismatch': {
     retryable: false,
     outcome: 'not_applied',
@@ -180,6 +185,7 @@ export function saysMoreThanCancelled({ code }: DeviceError): boolean {
     'device-offline',
     'cancelled',
     'busy',
+    'device-stopped',
   ];
   return stays.includes(code);
 }

@@ -4,6 +4,8 @@ export { DeviceError, deviceErrorCodes } from './errors.ts';
 export type { DeviceErrorCode, DeviceErrorDetails, DeviceOutcome, DeviceReason } from './errors.ts';
 export { openDevice } from './open-device.ts';
 export type { OpenDeviceOptions } from './open-device.ts';
+export { STOP_LIMIT_MS } from './safe-stop.ts';
+export type { StopReport } from './safe-stop.ts';
 export { planHold, planRelax } from './schedule.ts';
 export type { RunPlan } from './schedule.ts';
 export type * from './types.ts';

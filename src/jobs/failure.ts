@@ -43,6 +43,7 @@ export function failureOf(error: unknown, signal: AbortSignal): Failure {
   }
   const failure = describe(error);
   if (LINK_CODES.has(failure.code)) return { cause: JobCause.linkLost, failure };
+  if (failure.code === 'device-stopped') return { cause: JobCause.safeStop, failure };
   if (failure.code === 'device-too-hot') return { cause: JobCause.thermalStop, failure };
   if (DEVICE_CODES.has(failure.code)) return { cause: JobCause.deviceFault, failure };
   return { cause: JobCause.internal, failure };

@@ -48,6 +48,8 @@ export const JobCause = {
   /** The device's own trip limit ended it. */
   thermalStop: 'thermal-stop',
   serviceRestart: 'service-restart',
+  /** Somebody pressed the safe stop. */
+  safeStop: 'safe-stop',
   internal: 'internal',
   cancelled: 'cancelled',
 } as const;

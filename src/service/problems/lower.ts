@@ -68,6 +68,7 @@ export const deviceProblems: Readonly<Record<string, ProblemCode>> = {
   'schema-mismatch': 'schema-mismatch',
   'device-fault': 'device-fault',
   'device-too-hot': 'device-too-hot',
+  'device-stopped': 'device-stopped',
 };
 
 /** By LinkError code; they reach a client only as the cause of a device's error. */

@@ -24,6 +24,13 @@ export const machineryProblems = {
     'The die reached its trip limit: the run failed, or is refused until the fault is cleared. A job ends with cause thermal-stop.',
     'Find out why it got so hot (GET /v1/devices/{id}/telemetry), let it cool below dieLimits.clear_C, then POST /v1/devices/{id}/clear-fault.',
   ),
+  'device-stopped': entry(
+    503,
+    'The device was stopped for safety',
+    'final',
+    'Somebody pressed the safe stop: what ran was ended, and nothing runs on the device until a person resumes it.',
+    'Find out why (GET /v1/devices/{id}: safeStop), then POST /v1/devices/{id}/resume with a reason, or submit with "onUnmet": "wait".',
+  ),
   'device-refused': entry(
     502,
     'The device refused the command',

@@ -133,7 +133,7 @@ module.exports = {
     {
       name: 'not-to-dev-dep',
       severity: 'error',
-      from: { path: '^(src|firmware-sim)/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^(src|firmware-sim)/', pathNot: '\\.test(-support)?\\.ts$' },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     { name: 'not-to-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },

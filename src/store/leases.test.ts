@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../clock/clock.ts';
-import { leaseContract } from './contract/leases.ts';
+import { leaseContract } from './contract/leases.test-support.ts';
 import { openStore, type Store } from './index.ts';
 
 let dataDir: string;

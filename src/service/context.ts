@@ -3,7 +3,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Clock, ClockFacts } from '../clock/clock.ts';
 import type { DeviceFault, DeviceFaultName, Series, SeriesQuery, TelemetryStatus } from '../device/index.ts';
 import type { JobRunner, RelaxDevice } from '../jobs/index.ts';
-import type { CertificateKeys, Store } from '../store/index.ts';
+import type { CertificateKeys, KeyLimits, Store } from '../store/index.ts';
 
 /** A device as the API shows it; `Device` of src/device satisfies it, and so does a fake in a test. */
 export interface ServiceDevice extends Omit<RelaxDevice, 'relax'> {
@@ -57,6 +57,7 @@ export interface Identity {
   keyId: string;
   role: string;
   scopes: ReadonlySet<string>;
+  limits: Readonly<KeyLimits>;
   expiresAt_ms: number | null;
 }
 

@@ -1,4 +1,5 @@
 // docs/api.md: the rules that hold for every route, written here, and the table of routes, made from the OpenAPI document.
+import { KEYS_CHAPTER } from './reference/keys.ts';
 import { roles, scopes, type Role } from './auth/matrix.ts';
 
 /** As much of an OpenAPI document as the page needs. */
@@ -34,6 +35,7 @@ export function apiMarkdown(document: OpenApiDocument): string {
     '|---|---|---|---|---|',
     ...rows,
     '',
+    KEYS_CHAPTER,
     '## Roles and scopes',
     '',
     `| Scope | ${roleNames.join(' | ')} |`,

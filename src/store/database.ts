@@ -87,6 +87,8 @@ export interface ApiKeyTable {
   role: string;
   scopes: string;
   secret_sha256: string;
+  limits: string;
+  revision: number;
   expires_at_ms: number | null;
   created_at_ms: number;
   revoked_at_ms: number | null;

@@ -7,10 +7,17 @@ import { firstSchema } from './migrations/0001-first-schema.ts';
 import { forcedCalibrations } from './migrations/0002-forced-calibrations.ts';
 import { certificates } from './migrations/0003-certificates.ts';
 import { deviceLeases } from './migrations/0004-device-leases.ts';
+import { keyLimits } from './migrations/0005-key-limits.ts';
 import type { Migration } from './migrations/migration.ts';
 
 /** In order; the version of a step is its place, counted from 1. */
-export const MIGRATIONS: readonly Migration[] = [firstSchema, forcedCalibrations, certificates, deviceLeases];
+export const MIGRATIONS: readonly Migration[] = [
+  firstSchema,
+  forcedCalibrations,
+  certificates,
+  deviceLeases,
+  keyLimits,
+];
 
 /**
  * Applies what is missing and returns the versions before and after.

@@ -127,11 +127,18 @@ export interface CalibrationRepository {
   ): Promise<CalibrationRow>;
 }
 
+/** What can be edited of a key that exists. */
+export type KeyChange = Partial<Pick<KeyRow, 'name' | 'scopes' | 'limits' | 'expiresAt_ms'>>;
+
 export interface KeyRepository {
-  add(key: Born<KeyRow, 'createdAt_ms' | 'revokedAt_ms' | 'lastUsedAt_ms'>): Promise<KeyRow>;
+  add(
+    key: Born<KeyRow, 'limits' | 'revision' | 'createdAt_ms' | 'revokedAt_ms' | 'lastUsedAt_ms'>,
+  ): Promise<KeyRow>;
   find(id: string): Promise<KeyRow | null>;
   list(page?: Page): Promise<KeyRow[]>;
   count(): Promise<number>;
+  /** Conditional on the revision that was seen: `conflict` when the key was edited or revoked since. */
+  edit(id: string, revision: number, change: KeyChange): Promise<KeyRow>;
   /** Idempotent: a revoked key keeps its first time. `not-found` when there is none. */
   revoke(id: string): Promise<KeyRow>;
   /** Notes the use, at most once a minute per key, so that reading costs no synced write. */

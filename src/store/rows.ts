@@ -150,6 +150,34 @@ export interface CalibrationRow {
   finishedAt_ms: number | null;
 }
 
+/** What a key may use at most; null is no limit of the key's own. */
+export interface KeyLimits {
+  /** Ids of the only devices it may use. */
+  devices: string[] | null;
+  backends: ('chip' | 'twin' | 'replay')[] | null;
+  /** Name of the highest priority its jobs may have. */
+  maxPriority: string | null;
+  /** null: as the service is set; 0: exempt from the rate limit. */
+  requestsPerMinute: number | null;
+  /** Jobs that wait at the same time. */
+  queuedJobsMax: number | null;
+  /** Bytes of its models and samples together. */
+  storageBytesMax: number | null;
+  /** Networks it may come from, as 10.0.0.0/8 or fd00::/8; empty: from anywhere. */
+  cidr: string[];
+}
+
+/** A key that is limited by its role and scopes alone. */
+export const NO_KEY_LIMITS: Readonly<KeyLimits> = Object.freeze({
+  devices: null,
+  backends: null,
+  maxPriority: null,
+  requestsPerMinute: null,
+  queuedJobsMax: null,
+  storageBytesMax: null,
+  cidr: [],
+});
+
 /** An API key; the secret itself is never stored. */
 export interface KeyRow {
   id: string;
@@ -158,6 +186,9 @@ export interface KeyRow {
   scopes: string[];
   /** SHA-256 of the 256-bit secret, 64 hex digits. */
   secretSha256: string;
+  limits: KeyLimits;
+  /** Grows with every edit. */
+  revision: number;
   expiresAt_ms: number | null;
   createdAt_ms: number;
   revokedAt_ms: number | null;

@@ -220,6 +220,15 @@ describe.each(DATABASES)('store on $name', ({ open }) => {
     const key = { id: 'k1', name: 'lab', role: 'operator', scopes: ['job:read'], secretSha256: 'ab' };
     const added = await store.keys.add({ ...key, expiresAt_ms: null });
     expect(added).toMatchObject({ lastUsedAt_ms: null, revokedAt_ms: null, scopes: ['job:read'] });
+    expect(added).toMatchObject({
+      revision: 0,
+      limits: { devices: null, requestsPerMinute: null, cidr: [] },
+    });
+    const limits = { ...added.limits, devices: ['chip-0'], requestsPerMinute: 0 };
+    const edited = await store.keys.edit('k1', 0, { limits });
+    expect(edited).toEqual({ ...added, limits, revision: 1 });
+    await expect(store.keys.edit('k1', 0, { name: 'x' })).rejects.toMatchObject({ code: 'conflict' });
+    await expect(store.keys.edit('k2', 0, { name: 'x' })).rejects.toMatchObject({ code: 'not-found' });
     const first_ms = now_ms;
     await store.keys.touch('k1');
     now_ms += 30_000;
@@ -231,6 +240,9 @@ describe.each(DATABASES)('store on $name', ({ open }) => {
     const revoked = await store.keys.revoke('k1');
     now_ms += 1;
     expect(await store.keys.revoke('k1')).toEqual(revoked);
+    await expect(store.keys.edit('k1', revoked.revision, { name: 'x' })).rejects.toMatchObject({
+      code: 'conflict',
+    });
     await expect(store.keys.revoke('k2')).rejects.toMatchObject({ code: 'not-found' });
     await expect(store.keys.add({ ...key, expiresAt_ms: null })).rejects.toMatchObject({ code: 'conflict' });
     expect(await store.keys.count()).toBe(1);

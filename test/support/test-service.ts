@@ -13,7 +13,13 @@ import {
 } from '../../src/device/index.ts';
 import { FakeDevice } from '../fakes/relax-device.ts';
 import { createJobRunner, type CalibrationProcedure, type JobRunner } from '../../src/jobs/index.ts';
-import { openCertificateKeys, openStore, type Store } from '../../src/store/index.ts';
+import {
+  NO_KEY_LIMITS,
+  openCertificateKeys,
+  openStore,
+  type KeyLimits,
+  type Store,
+} from '../../src/store/index.ts';
 import { createService } from '../../src/service/app.ts';
 import { mintKey } from '../../src/service/auth/keys.ts';
 import { roles, type Role } from '../../src/service/auth/matrix.ts';
@@ -90,6 +96,7 @@ export interface TestService {
     role: Role,
     extraScopes?: string[],
     expiresAt_ms?: number,
+    limits?: Partial<KeyLimits>,
   ): Promise<{ id: string; headers: { authorization: string } }>;
   /** Injects a request of a role, JSON bodies as objects. */
   call(method: string, url: string, options?: CallOptions): Promise<Response>;
@@ -126,11 +133,19 @@ export async function startTestService(options: Partial<ServiceOptions> = {}): P
   await runner.start();
   await app.ready();
 
-  const addKey: TestService['addKey'] = async (role, extraScopes = [], expiresAt_ms) => {
+  const addKey: TestService['addKey'] = async (role, extraScopes = [], expiresAt_ms, limits) => {
     const id = store.newId();
     const { token, secretSha256 } = mintKey(id, randomBytes);
     const scopes = [...roles[role], ...extraScopes];
-    await store.keys.add({ id, name: role, role, scopes, secretSha256, expiresAt_ms: expiresAt_ms ?? null });
+    await store.keys.add({
+      id,
+      name: role,
+      role,
+      scopes,
+      secretSha256,
+      limits: { ...NO_KEY_LIMITS, ...limits },
+      expiresAt_ms: expiresAt_ms ?? null,
+    });
     return { id, headers: { authorization: `Bearer ${token}` } };
   };
   const as = {} as TestService['as'];

@@ -4,30 +4,67 @@
 export const scopes = [
   'device:read',
   'device:control',
+  /** The safe stop alone: a key for the red button needs nothing else. */
+  'device:stop',
+  'lease:write',
   'model:read',
   'model:read:all',
   'model:write',
+  /** Own models. */
+  'model:delete',
+  'model:delete:all',
   'job:submit',
   'job:read',
   'job:read:all',
   'job:cancel:all',
+  /** Own jobs that have ended, with their samples. */
+  'job:delete',
+  'job:delete:all',
   'calibration:run',
+  'calibration:activate',
+  'twin:fault',
+  'capture:read',
+  'webhook:manage',
+  'audit:read',
+  'metrics:read',
   'keys:admin',
   /** Held by the bootstrap key alone: it can make keys and nothing else. */
   'keys:create',
 ] as const;
 export type Scope = (typeof scopes)[number];
 
-const viewer = ['device:read', 'model:read', 'model:read:all', 'job:read', 'job:read:all'] as const;
+const viewer = [
+  'device:read',
+  'model:read',
+  'model:read:all',
+  'job:read',
+  'job:read:all',
+  'metrics:read',
+] as const;
 const researcher = [
   'device:read',
   'model:read',
   'model:write',
+  'model:delete',
   'job:submit',
   'job:read',
+  'job:delete',
   'calibration:run',
+  'lease:write',
+  'webhook:manage',
 ] as const;
-const operator = [...new Set<Scope>([...researcher, ...viewer, 'device:control', 'job:cancel:all'])];
+const operator = [
+  ...new Set<Scope>([
+    ...researcher,
+    ...viewer,
+    'device:control',
+    'device:stop',
+    'job:cancel:all',
+    'calibration:activate',
+    'twin:fault',
+    'capture:read',
+  ]),
+];
 
 export const roles: Record<string, readonly Scope[]> & Record<Role, readonly Scope[]> = {
   viewer,
@@ -35,7 +72,7 @@ export const roles: Record<string, readonly Scope[]> & Record<Role, readonly Sco
   operator,
   /** As researcher, but a chip only where the key names the device. */
   ci: researcher,
-  admin: [...operator, 'keys:admin'],
+  admin: [...operator, 'model:delete:all', 'job:delete:all', 'audit:read', 'keys:admin'],
   bootstrap: ['keys:create'],
 };
 /** Roles a key can be given; `bootstrap` is made by the service alone. */
@@ -75,6 +112,7 @@ export const routeAccess: Readonly<Record<string, Access>> = {
   'GET /v1/keys': ['keys:admin'],
   'GET /v1/keys/:id': ['keys:admin'],
   'POST /v1/keys': ['keys:admin', 'keys:create'],
+  'PATCH /v1/keys/:id': ['keys:admin'],
   'DELETE /v1/keys/:id': ['keys:admin'],
   'GET /v1/ws': ['device:read'],
 };

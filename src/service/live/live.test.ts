@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type WebSocket from 'ws';
+import { NO_KEY_LIMITS } from '../../store/index.ts';
 import type { Identity } from '../context.ts';
 import { VirtualClock } from '../../../test/support/virtual-clock.ts';
 import { jobBody, startTestService, type TestService } from '../../../test/support/test-service.ts';
@@ -146,7 +147,13 @@ describe('/v1/ws', () => {
 });
 
 describe('a client that reads too slowly', () => {
-  const identity: Identity = { keyId: 'k', role: 'viewer', scopes: new Set(), expiresAt_ms: null };
+  const identity: Identity = {
+    keyId: 'k',
+    role: 'viewer',
+    scopes: new Set(),
+    limits: NO_KEY_LIMITS,
+    expiresAt_ms: null,
+  };
   const slowSocket = () => {
     const sent: { type: string; dropped?: number }[] = [];
     const socket = {

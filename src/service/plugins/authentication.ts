@@ -1,6 +1,7 @@
 // The guard: every route stands in the matrix (auth/matrix.ts), and every one that is not public needs a key with the scope.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { accessOf, type Access } from '../auth/matrix.ts';
+import { isInside } from '../auth/networks.ts';
 import { parseAuthorization, secretMatches } from '../auth/keys.ts';
 import type { Identity, ServiceContext } from '../context.ts';
 import { ProblemError } from '../problems/problem.ts';
@@ -41,8 +42,11 @@ async function identify(request: FastifyRequest, { store, clock }: ServiceContex
     throw refuse('The key is not known.');
   if (row.revokedAt_ms !== null) throw refuse('The key was revoked.');
   if (row.expiresAt_ms !== null && row.expiresAt_ms <= clock.wall_ms()) throw refuse('The key has expired.');
-  await store.keys.touch(row.id);
-  return { keyId: row.id, role: row.role, scopes: new Set(row.scopes), expiresAt_ms: row.expiresAt_ms };
+  const { id, role, limits, expiresAt_ms } = row;
+  if (limits.cidr.length > 0 && !isInside(request.ip, limits.cidr))
+    throw refuse('The key may not be used from this address.');
+  await store.keys.touch(id);
+  return { keyId: id, role, scopes: new Set(row.scopes), limits, expiresAt_ms };
 }
 
 /** The caller of a route that needs a key. */

@@ -28,6 +28,8 @@ export interface ProblemExtras {
   offered?: string[];
   allowedMethods?: string[];
   limit_bytes?: number;
+  /** Of the version that is there now, as If-Match takes it. */
+  currentEtag?: string;
 }
 
 /** The one error class of the service floor; its code is a row of the table. */

@@ -53,6 +53,24 @@ export function isKnown(request: FastifyRequest, reply: FastifyReply, tag: strin
   return tagsOf(request).includes(tag);
 }
 
+/**
+ * For edits in which two people can collide: the request must say which version it means (If-Match).
+ * @throws {ProblemError} precondition-required, precondition-failed
+ */
+export function requireMatch(request: FastifyRequest, tag: string): void {
+  const header = request.headers['if-match'];
+  if (header === undefined)
+    throw new ProblemError('precondition-required', 'There is no If-Match header.', {
+      currentEtag: `"${tag}"`,
+    });
+  // Strong comparison (RFC 9110, 13.1.1): a weak tag never matches.
+  const tags = [...header.matchAll(/(W\/)?"([^"]*)"/g)].filter((match) => match[1] === undefined);
+  if (header.trim() === '*' || tags.some((match) => match[2] === tag)) return;
+  throw new ProblemError('precondition-failed', 'It was changed since the version that If-Match names.', {
+    currentEtag: `"${tag}"`,
+  });
+}
+
 /** The tags of If-None-Match, without quotes and weakness. */
 export function tagsOf(request: FastifyRequest): string[] {
   const header = request.headers['if-none-match'] ?? '';

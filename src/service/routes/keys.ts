@@ -3,6 +3,8 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { mintKey } from '../auth/keys.ts';
 import { roles } from '../auth/matrix.ts';
+import { NO_KEY_LIMITS, StoreError, type KeyRow } from '../../store/index.ts';
+import type { Identity } from '../context.ts';
 import { auditOf } from '../plugins/audit.ts';
 import { caller } from '../plugins/authentication.ts';
 import { answerOnce, type Answer } from '../plugins/idempotency.ts';
@@ -15,11 +17,21 @@ import {
   pageQuery,
   problemContent,
 } from '../schemas/common.ts';
-import { deviceScope, key, keyRequest, keyView, newKey } from '../schemas/keys.ts';
-import { decodeCursor, pageFrom, rowsFor, type RouteContext } from './common.ts';
+import {
+  deviceScope,
+  key,
+  keyEdit,
+  keyRequest,
+  keyView,
+  namedDevices,
+  newKey,
+  withLimits,
+  type KeyEdit,
+} from '../schemas/keys.ts';
+import { decodeCursor, isKnown, pageFrom, requireMatch, rowsFor, type RouteContext } from './common.ts';
 
-/** @param onRevoked called with the id of a key that must lose its open sockets */
-export function keyRoutes(context: RouteContext, onRevoked: (keyId: string) => void): FastifyPluginAsyncZod {
+/** @param onChanged called with the id of a key that must lose its open sockets: it was revoked or edited */
+export function keyRoutes(context: RouteContext, onChanged: (keyId: string) => void): FastifyPluginAsyncZod {
   const { store } = context;
   return async (app) => {
     app.post(
@@ -40,9 +52,11 @@ export function keyRoutes(context: RouteContext, onRevoked: (keyId: string) => v
           reply,
           { body: JSON.stringify(request.body), conceal: withoutSecret },
           async (keep) => {
-            const { name, role, devices = [], expiresAt } = request.body;
+            const { name, role, devices = [], limits } = request.body;
             const granted = scopesFor(role, request.body.scopes);
+            const expiresAt_ms = expiry(context, request.body.expiresAt ?? null);
             const maker = caller(request);
+            mayGrant(maker, limits);
             const id = store.newId();
             const { token, secretSha256 } = mintKey(id, (count) => context.randomBytes(count));
             return store.transaction(async (tx) => {
@@ -52,7 +66,8 @@ export function keyRoutes(context: RouteContext, onRevoked: (keyId: string) => v
                 role,
                 scopes: [...granted, ...devices.map(deviceScope)],
                 secretSha256,
-                expiresAt_ms: expiresAt === undefined ? null : Date.parse(expiresAt),
+                limits: withLimits(NO_KEY_LIMITS, limits),
+                expiresAt_ms,
               });
               // The bootstrap key is for the first key only.
               if (maker.role === 'bootstrap') await tx.keys.revoke(maker.keyId);
@@ -90,13 +105,60 @@ export function keyRoutes(context: RouteContext, onRevoked: (keyId: string) => v
         schema: {
           tags: ['keys'],
           summary: 'One key, without its secret',
+          description: 'The ETag is what PATCH wants as If-Match.',
           params: idParams,
-          response: { 200: key, 404: problemContent('unknown-key'), ...guardProblems },
+          response: {
+            200: key,
+            304: z.null().meta({ description: 'Unchanged' }),
+            404: problemContent('unknown-key'),
+            ...guardProblems,
+          },
         },
       },
-      async (request) => {
+      async (request, reply) => {
         const row = await store.keys.find(request.params.id);
         if (row === null) throw unknownKey(request.params.id);
+        return isKnown(request, reply, tagOf(row)) ? reply.code(304).send(null) : keyView(row);
+      },
+    );
+    app.patch(
+      '/v1/keys/:id',
+      {
+        schema: {
+          tags: ['keys'],
+          summary: 'Edit a key: its name, scopes within its role, limits, expiry',
+          description:
+            'What is not named stays. If-Match must be the ETag of GET /v1/keys/{id}. Open sockets of the key are closed.',
+          params: idParams,
+          headers: z.looseObject({
+            'if-match': z
+              .string()
+              .optional()
+              .meta({ description: 'ETag of the version that is edited; required' }),
+          }),
+          body: keyEdit,
+          response: {
+            200: key,
+            404: problemContent('unknown-key'),
+            412: problemContent('precondition-failed'),
+            428: problemContent('precondition-required'),
+            ...guardProblems,
+          },
+        },
+      },
+      async (request, reply) => {
+        const { id } = request.params;
+        mayGrant(caller(request), request.body.limits);
+        const row = await store.transaction(async (tx) => {
+          const present = await tx.keys.find(id);
+          if (present === null || present.revokedAt_ms !== null) throw unknownKey(id);
+          requireMatch(request, tagOf(present));
+          const change = changeOf(context, present, request.body);
+          await tx.audit.append(auditOf(request, 'key.edit', id, { changed: Object.keys(request.body) }));
+          return tx.keys.edit(id, present.revision, change).catch(collided);
+        });
+        onChanged(id);
+        isKnown(request, reply, tagOf(row));
         return keyView(row);
       },
     );
@@ -121,11 +183,53 @@ export function keyRoutes(context: RouteContext, onRevoked: (keyId: string) => v
           await tx.keys.revoke(id);
           await tx.audit.append(auditOf(request, 'key.revoke', id));
         });
-        onRevoked(id);
+        onChanged(id);
         return reply.code(204).send(null);
       },
     );
   };
+}
+
+const tagOf = ({ id, revision }: KeyRow): string => `${id}.${revision}`;
+
+function changeOf(context: RouteContext, present: KeyRow, edit: KeyEdit): Partial<KeyRow> {
+  const granted =
+    edit.scopes === undefined
+      ? present.scopes.filter((scope) => namedDevices([scope]).length === 0)
+      : scopesFor(present.role, edit.scopes);
+  const devices = edit.devices ?? namedDevices(present.scopes);
+  return {
+    ...(edit.name !== undefined && { name: edit.name }),
+    ...(edit.expiresAt !== undefined && { expiresAt_ms: expiry(context, edit.expiresAt) }),
+    scopes: [...granted, ...devices.map(deviceScope)],
+    limits: withLimits(present.limits, edit.limits),
+  };
+}
+
+/** @throws {ProblemError} precondition-failed: another edit came first */
+function collided(error: unknown): never {
+  if (error instanceof StoreError && error.code === 'conflict')
+    throw new ProblemError('precondition-failed', 'The key was edited or revoked at the same moment.', {
+      cause: error,
+    });
+  throw error;
+}
+
+/** Freedom from the rate limit is given by an administrator's key alone, not by the bootstrap key. */
+function mayGrant(maker: Identity, limits: { requestsPerMinute?: number | null } | undefined): void {
+  if (limits?.requestsPerMinute !== 0 || maker.scopes.has('keys:admin')) return;
+  throw new ProblemError('forbidden', 'Only an admin key may exempt a key from the rate limit.', {
+    requiredScope: 'keys:admin',
+  });
+}
+
+function expiry({ clock }: RouteContext, expiresAt: string | null): number | null {
+  if (expiresAt === null) return null;
+  const at_ms = Date.parse(expiresAt);
+  if (at_ms > clock.wall_ms()) return at_ms;
+  throw new ProblemError('validation-failed', `${expiresAt} has passed.`, {
+    errors: [{ pointer: '/expiresAt', detail: 'in the past', allowed: 'a time to come, or DELETE the key' }],
+  });
 }
 
 function unknownKey(id: string): ProblemError {

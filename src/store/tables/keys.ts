@@ -1,8 +1,9 @@
 // API keys: hashes of secrets, roles, and when they end. Keys are revoked, never removed: the audit names them.
 import type { ApiKeyTable } from '../database.ts';
 import type { KeyRepository } from '../repositories.ts';
-import type { KeyRow } from '../rows.ts';
-import { fromJson, orNotFound, paging, type Context } from './context.ts';
+import { StoreError } from '../errors.ts';
+import { NO_KEY_LIMITS, type KeyLimits, type KeyRow } from '../rows.ts';
+import { defined, fromJson, mapDefined, orNotFound, paging, type Context } from './context.ts';
 
 /** A use within this time of the last noted one is not written. */
 const TOUCH_EVERY_MS = 60_000;
@@ -21,6 +22,8 @@ export function keyRepository(context: Context): KeyRepository {
         role: key.role,
         scopes: JSON.stringify(key.scopes),
         secret_sha256: key.secretSha256,
+        limits: JSON.stringify(key.limits ?? NO_KEY_LIMITS),
+        revision: key.revision ?? 0,
         expires_at_ms: key.expiresAt_ms,
         created_at_ms: key.createdAt_ms ?? context.clock.wall_ms(),
         revoked_at_ms: key.revokedAt_ms ?? null,
@@ -43,11 +46,31 @@ export function keyRepository(context: Context): KeyRepository {
         .executeTakeFirst();
       return Number(row?.count ?? 0);
     },
+    async edit(id, revision, { name, scopes, limits, expiresAt_ms }) {
+      const values = defined({
+        name,
+        scopes: mapDefined(scopes, (list) => JSON.stringify(list)),
+        limits: mapDefined(limits, (all) => JSON.stringify(all)),
+        expires_at_ms: expiresAt_ms,
+        revision: revision + 1,
+      });
+      const result = await context
+        .db()
+        .updateTable('api_key')
+        .set(values)
+        .where('id', '=', id)
+        .where('revision', '=', revision)
+        .where('revoked_at_ms', 'is', null)
+        .executeTakeFirst();
+      const row = orNotFound(await find(id), 'key', id);
+      if (Number(result.numUpdatedRows) === 1) return row;
+      throw new StoreError('conflict', `the key ${id} was edited or revoked since revision ${revision}`);
+    },
     async revoke(id) {
       await context
         .db()
         .updateTable('api_key')
-        .set({ revoked_at_ms: context.clock.wall_ms() })
+        .set((e) => ({ revoked_at_ms: context.clock.wall_ms(), revision: e('revision', '+', 1) }))
         .where('id', '=', id)
         .where('revoked_at_ms', 'is', null)
         .execute();
@@ -75,6 +98,8 @@ function toRow(row: ApiKeyTable): KeyRow {
     role: row.role,
     scopes: fromJson(row.scopes),
     secretSha256: row.secret_sha256,
+    limits: { ...NO_KEY_LIMITS, ...fromJson<Partial<KeyLimits>>(row.limits) },
+    revision: row.revision,
     expiresAt_ms: row.expires_at_ms,
     createdAt_ms: row.created_at_ms,
     revokedAt_ms: row.revoked_at_ms,

@@ -45,6 +45,20 @@ export const requestProblems = {
     'The Accept header names only formats that this resource does not have.',
     'Ask for one of the formats in offered.',
   ),
+  'precondition-required': entry(
+    428,
+    'The request must say which version it changes',
+    'final',
+    'Two people could overwrite each other here, and there is no If-Match header.',
+    'Read the resource, and send its ETag as If-Match.',
+  ),
+  'precondition-failed': entry(
+    412,
+    'It was changed in the meantime',
+    'final',
+    'If-Match names a version that is not the present one.',
+    'Read the resource again, decide again, and send its new ETag as If-Match.',
+  ),
   'payload-too-large': entry(
     413,
     'The body is too large',

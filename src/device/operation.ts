@@ -88,14 +88,25 @@ function relax({ link, plan, request, options }: Operation, programId: string): 
     },
     {
       signal: options.signal,
-      onRecords: (_bytes, received) =>
-        options.onProgress?.({
-          phase: 'reading',
-          done: Math.floor(received / plan.recordBytes),
-          total: plan.samples,
-        }),
+      onRecords: (bytes, received) => {
+        const done = Math.floor(received / plan.recordBytes);
+        options.onProgress?.({ phase: 'reading', done, total: plan.samples });
+        if (options.onSamples === undefined || options.wantsSamples?.() === false) return;
+        const samples = bytes.length / plan.recordBytes;
+        const codes = provisional(bytes, samples, plan, request.program.units);
+        if (codes !== null) options.onSamples(codes, done - samples);
+      },
     },
   );
+}
+
+/** Records on their way; null where they cannot be read, which the end of the run says with its reason. */
+function provisional(bytes: Uint8Array, samples: number, plan: RunPlan, units: number): Int16Array | null {
+  try {
+    return decodeSamples(bytes, { units, reads: plan.reads.length, samples });
+  } catch {
+    return null;
+  }
 }
 
 function decode(run: RunResult, plan: RunPlan, units: number): Int16Array {

@@ -112,6 +112,13 @@ export interface DeviceProgress {
 
 export interface OperationOptions {
   onProgress?(progress: DeviceProgress): void;
+  /**
+   * Readout codes as they arrive, [samples][reads][units], each sample once and in order, from sample `firstSample` of
+   * the run: provisional until the operation resolves, because only then its digest has matched.
+   */
+  onSamples?(codes: Int16Array, firstSample: number): void;
+  /** Asked whenever samples arrive: nothing is decoded for a no. Absent: always yes. */
+  wantsSamples?(): boolean;
   /** Abort stops the run on the device; the operation rejects with `cancelled`. */
   signal?: AbortSignal;
 }

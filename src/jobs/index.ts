@@ -17,5 +17,6 @@ export type {
   RunnerCounters,
   SubmitOptions,
 } from './runner-port.ts';
+export type { SampleSource, SampleWatcher } from './sample-tap.ts';
 export { readJobSamples } from './samples.ts';
 export type { JobSamples } from './samples.ts';

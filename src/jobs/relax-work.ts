@@ -1,7 +1,7 @@
 // One relax job on its device: program, run, heat, blobs. Returns what the completing commit has to write.
 import type { Clock } from '../clock/clock.ts';
 import type { DeviceProgress, RelaxResult } from '../device/index.ts';
-import { dequantise, heatSummary_kT, type Model } from '../physics/index.ts';
+import { dequantise, heatSummary_kT, type Model, type QuantisedProgram } from '../physics/index.ts';
 import type { Digest, JobPhase, JobRow, SampleSetRow, Store } from '../store/index.ts';
 import { checkBackend, checkSchedule, relaxRequest } from './admission.ts';
 import type { RelaxDevice } from './device-port.ts';
@@ -11,6 +11,7 @@ import type { HeldTime } from './held-time.ts';
 import { heatOfRun_kT, heatReads } from './heat.ts';
 import type { Programs } from './programs.ts';
 import type { AdmittedRelaxJob, JobHeat, JobResult } from './request.ts';
+import type { SampleSource, SampleTap } from './sample-tap.ts';
 
 /** The kind of calibration that a result names. */
 export const NOISE_TEMPERATURE = 'noise-temperature';
@@ -20,6 +21,7 @@ const EXACT_STEP = 0.001;
 export interface RelaxWork {
   store: Store;
   programs: Programs;
+  samples: SampleTap;
   clock: Clock;
   device: RelaxDevice;
   deviceTime: HeldTime;
@@ -48,7 +50,13 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
   const onProgress = ({ phase, done, total }: DeviceProgress): void => work.onProgress(phase, done, total);
   const seen = new FaultsSeen(device);
   const run = await work.deviceTime
-    .during(() => device.relax(relaxRequest(job, program), { signal, onProgress }))
+    .during(() =>
+      device.relax(relaxRequest(job, program), {
+        signal,
+        onProgress,
+        ...work.samples.options(sampleSource(work, job, program)),
+      }),
+    )
     .finally(() => seen.end());
   signal.throwIfAborted();
   work.onProgress('finishing', job.samples.count, job.samples.count);
@@ -92,6 +100,18 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
     },
   };
   return { result, sampleSet: sampleSetOf(work, run, blob, heat) };
+}
+
+function sampleSource(work: RelaxWork, job: AdmittedRelaxJob, program: QuantisedProgram): SampleSource {
+  const reads = job.relax.readAt_s.length + (job.record.heat ? 1 : 0);
+  return {
+    job: work.job.id,
+    attempt: work.job.attempts.length,
+    keyId: work.job.keyId,
+    device: work.device.id,
+    shape: [job.samples.count, reads, program.units],
+    stateScale: program.scale.state,
+  };
 }
 
 async function storeHeat(work: RelaxWork, model: Model, run: RelaxResult): Promise<JobHeat | null> {

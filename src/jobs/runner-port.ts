@@ -4,6 +4,7 @@ import type { CalibrationRow, JobRow, JsonObject, Repositories, Store } from '..
 import type { CalibrationProcedure } from './calibration-port.ts';
 import type { RelaxDevice } from './device-port.ts';
 import type { JobProgress, RelaxJobRequest } from './request.ts';
+import type { SampleWatcher } from './sample-tap.ts';
 
 export interface JobRunnerOptions<D extends RelaxDevice> {
   store: Store;
@@ -85,6 +86,8 @@ export interface JobRunner {
   ): Promise<CalibrationView>;
   /** Every change; returns what ends it. Callbacks must not throw. */
   onEvent(callback: (event: JobEvent) => void): () => void;
+  /** Samples as they arrive, for as long as the watcher wants them; returns what ends it. */
+  watchSamples(watcher: SampleWatcher): () => void;
   /** Kinds of calibration that can be asked for. */
   readonly calibrationKinds: readonly string[];
   /** Counters for monitoring. */

@@ -25,6 +25,7 @@ import { Ledger } from './ledger.ts';
 import { Programs } from './programs.ts';
 import { runRelax } from './relax-work.ts';
 import { JobPriority, type JobProgress, type RelaxJobRequest } from './request.ts';
+import { SampleTap, type SampleWatcher } from './sample-tap.ts';
 import type {
   Alongside,
   CalibrationRequest,
@@ -48,6 +49,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
   readonly #hub: EventHub;
   readonly #ledger: Ledger;
   readonly #programs: Programs;
+  readonly #samples: SampleTap;
   readonly #lanes = new Map<string, Lane<D>>();
   readonly #counters: RunnerCounters = {
     finished: { succeeded: 0, failed: 0, cancelled: 0 },
@@ -62,6 +64,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     this.#hub = new EventHub(options.clock, (error) => this.#log('error', 'a listener threw', { error }));
     this.#ledger = new Ledger(options.store, options.clock, this.#closed.signal);
     this.#programs = new Programs(options.store);
+    this.#samples = new SampleTap((error) => this.#log('error', 'a watcher of samples threw', { error }));
   }
 
   get calibrationKinds(): readonly string[] {
@@ -215,6 +218,10 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     return this.#hub.subscribe(callback);
   }
 
+  watchSamples(watcher: SampleWatcher): () => void {
+    return this.#samples.watch(watcher);
+  }
+
   counters(): RunnerCounters {
     return structuredClone(this.#counters);
   }
@@ -246,6 +253,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
         job,
         signal,
         programs: this.#programs,
+        samples: this.#samples,
         onProgress: (phase, done, total) => this.#progress(running, device.id, phase, done, total),
       });
       ended = await this.#ledger.succeedJob(job, outcome);

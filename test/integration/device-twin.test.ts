@@ -92,6 +92,33 @@ describe('Device on the twin', () => {
     expect(back).toMatchObject({ digest: first.digest, timing: { skippedUpload: true } });
   });
 
+  it('gives samples as they arrive, each once and in order, while they are wanted', async () => {
+    const device = await readyDevice(await startTwin({ units: 16 }));
+    const request = relaxRequest(device, randomModel(16, 3), { samples: 200 });
+    const seen = new Int16Array(200 * 3 * 16);
+    let samples = 0;
+    const result = await device.relax(request, {
+      onSamples: (codes, firstSample) => {
+        expect(firstSample).toBe(samples);
+        seen.set(codes, firstSample * 3 * 16);
+        samples += codes.length / (3 * 16);
+      },
+    });
+    expect(samples).toBe(200);
+    expect(seen).toEqual(result.codes);
+    let wanted = 0;
+    await device.relax(request, {
+      wantsSamples: () => {
+        wanted += 1;
+        return false;
+      },
+      onSamples: () => {
+        throw new Error('decoded although nobody wants it');
+      },
+    });
+    expect(wanted).toBeGreaterThan(0);
+  });
+
   it('splits a schedule into phases without disturbing the samples', async () => {
     const device = await readyDevice(await startTwin({ units: 8 }));
     const model = randomModel(8, 5);

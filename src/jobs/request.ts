@@ -31,8 +31,8 @@ export interface RelaxJobRequest {
   record?: { heat?: boolean };
   labels?: Record<string, string>;
   priority?: JobPriorityName;
-  /** `never` is the only one in this version (decisions 37). */
-  retry?: 'never';
+  /** Whether it runs again when an attempt is lost; default `auto`. */
+  retry?: 'auto' | 'never';
   /** `wait`: accept although the device is offline; default `reject`. */
   onUnmet?: 'reject' | 'wait';
 }
@@ -50,7 +50,7 @@ export interface AdmittedRelaxJob {
   record: { heat: boolean };
   labels: Record<string, string>;
   priority: JobPriorityName;
-  retry: 'never';
+  retry: 'auto' | 'never';
   onUnmet: 'reject' | 'wait';
 }
 

@@ -95,7 +95,7 @@ export interface JobRunner {
 }
 
 export interface RunnerCounters {
-  finished: Record<'succeeded' | 'failed' | 'cancelled', number>;
+  finished: Record<'succeeded' | 'failed' | 'cancelled' | 'expired', number>;
   failedByCause: Record<string, number>;
   samples: number;
   calibrations: Record<'succeeded' | 'failed', number>;

@@ -8,14 +8,25 @@ export type { MetricEntry } from './metric-entry.ts';
 
 const device = ['device', 'backend'] as const;
 export const deviceStates = ['connecting', 'ready', 'running', 'offline', 'refused', 'closed'] as const;
-export const jobStates = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
-export const finalJobStates = ['succeeded', 'failed', 'cancelled'] as const;
+export const jobStates = [
+  'queued',
+  'held',
+  'running',
+  'succeeded',
+  'failed',
+  'cancelled',
+  'expired',
+] as const;
+export const finalJobStates = ['succeeded', 'failed', 'cancelled', 'expired'] as const;
 export const jobCauses = [
   'none',
   'link-lost',
   'device-fault',
   'thermal-stop',
   'service-restart',
+  'requirement-unmet',
+  'host-lost',
+  'safe-stop',
   'internal',
   'cancelled',
 ] as const;

@@ -39,7 +39,7 @@ export interface DeviceReading {
 export interface JobReport {
   device: string;
   backend: string | null;
-  result: 'succeeded' | 'failed' | 'cancelled';
+  result: 'succeeded' | 'failed' | 'cancelled' | 'expired';
   cause: string | null;
   wait_s: number | null;
   run_s: number | null;

@@ -104,7 +104,7 @@ async function reportJob(job: JobView, store: Pick<Store, 'blobs'>, monitoring: 
   monitoring.jobFinished({
     device: job.device,
     backend: jobBackend(job, new Map()),
-    result: job.state as 'succeeded' | 'failed' | 'cancelled',
+    result: job.state as 'succeeded' | 'failed' | 'cancelled' | 'expired',
     cause: job.cause,
     wait_s: seconds(job.createdAt_ms, job.startedAt_ms),
     run_s: seconds(job.startedAt_ms, job.finishedAt_ms),

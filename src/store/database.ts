@@ -1,6 +1,6 @@
 // The tables as the database has them. JSON is text, times are integers (milliseconds), so that every dialect can
 // hold them; repositories turn them into rows.ts.
-import type { JobCause, JobPhase, JobState, CalibrationState, Digest } from './rows.ts';
+import type { CalibrationState, Digest, HoldReason, JobCause, JobPhase, JobState } from './rows.ts';
 
 export interface ModelTable {
   id: string;
@@ -33,6 +33,23 @@ export interface JobTable {
   created_at_ms: number;
   started_at_ms: number | null;
   finished_at_ms: number | null;
+  hold: string | null;
+  /** `reason` of the hold, for the index. */
+  hold_reason: HoldReason | null;
+  deadline_ms: number | null;
+  expires_at_ms: number | null;
+  retry: 'auto' | 'never';
+  cancel_requested_at_ms: number | null;
+  /** The key whose turn it is in the queue: key_id, or empty. */
+  queue_key: string;
+}
+
+/** What happened in one attempt at a job: JSON lines. */
+export interface JobLogTable {
+  job_id: string;
+  /** Counted from 1. */
+  attempt: number;
+  lines: string;
 }
 
 /** Labels once more, one row each, for filters. */
@@ -150,6 +167,7 @@ export interface Tables {
   model: ModelTable;
   job: JobTable;
   job_label: JobLabelTable;
+  job_log: JobLogTable;
   sample_set: SampleSetTable;
   calibration: CalibrationTable;
   api_key: ApiKeyTable;

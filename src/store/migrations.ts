@@ -8,6 +8,7 @@ import { forcedCalibrations } from './migrations/0002-forced-calibrations.ts';
 import { certificates } from './migrations/0003-certificates.ts';
 import { deviceLeases } from './migrations/0004-device-leases.ts';
 import { keyLimits } from './migrations/0005-key-limits.ts';
+import { queue } from './migrations/0006-queue.ts';
 import type { Migration } from './migrations/migration.ts';
 
 /** In order; the version of a step is its place, counted from 1. */
@@ -17,6 +18,7 @@ export const MIGRATIONS: readonly Migration[] = [
   certificates,
   deviceLeases,
   keyLimits,
+  queue,
 ];
 
 /**

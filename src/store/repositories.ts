@@ -8,7 +8,10 @@ import type {
   DeviceLeaseRow,
   DeviceRow,
   Digest,
+  HoldReason,
   IdempotencyRow,
+  JobHold,
+  JobLogLine,
   JobRow,
   JobState,
   JsonObject,
@@ -46,13 +49,24 @@ export interface JobFilter extends Page {
 }
 
 export type NewJob = Pick<JobRow, 'device' | 'model' | 'request'> &
-  Partial<Pick<JobRow, 'id' | 'priority' | 'labels' | 'keyId'>>;
+  Partial<
+    Pick<JobRow, 'id' | 'priority' | 'labels' | 'keyId' | 'hold' | 'deadline_ms' | 'expiresAt_ms' | 'retry'>
+  >;
 
 /** Fields a state change may set beside the state. */
 export type JobChange = Partial<
   Pick<
     JobRow,
-    'phase' | 'cause' | 'failure' | 'result' | 'attempts' | 'samplesBlob' | 'startedAt_ms' | 'finishedAt_ms'
+    | 'phase'
+    | 'cause'
+    | 'failure'
+    | 'hold'
+    | 'expiresAt_ms'
+    | 'result'
+    | 'attempts'
+    | 'samplesBlob'
+    | 'startedAt_ms'
+    | 'finishedAt_ms'
   >
 >;
 
@@ -60,21 +74,62 @@ export type JobChange = Partial<
 export interface JobPatch {
   labels?: Record<string, string>;
   priority?: number;
+  deadline_ms?: number | null;
+  expiresAt_ms?: number | null;
+  cancelRequestedAt_ms?: number;
+}
+
+/** Whose turn it may be: a key with queued jobs of one priority on one device. */
+export interface Turns {
+  device: string;
+  priority: number;
 }
 
 export interface JobRepository {
-  /** A new queued job. `conflict` when a given id exists. */
+  /** A new job: queued, or held when a hold is given. `conflict` when a given id exists. */
   add(job: NewJob): Promise<JobRow>;
   find(id: string): Promise<JobRow | null>;
   /** As find, but `not-found` when there is none. */
   get(id: string): Promise<JobRow>;
   list(filter?: JobFilter): Promise<JobRow[]>;
-  /** The queued job of highest priority, then lowest id. */
+  /** The queued job of highest priority, then the oldest. */
   nextQueued(device: string): Promise<JobRow | null>;
+  /** The highest priority of its queued jobs, `below` another if one is given; by one index seek. */
+  topPriority(device: string, below?: number): Promise<number | null>;
+  /** Keys with queued jobs (`''`: jobs without a key), in order, after one of them; by one index seek each. */
+  queuedKeys(turns: Turns, page: { after: string | null; limit: number }): Promise<string[]>;
+  /** Queued jobs of one key, oldest first, after one of them. */
+  queuedOf(
+    turns: Turns & { key: string },
+    page: { after?: Pick<JobRow, 'id' | 'createdAt_ms'>; limit: number },
+  ): Promise<JobRow[]>;
+  /** Held jobs of a device, by priority and age, lowest first, after one of them. */
+  heldOf(
+    device: string,
+    page: { after?: Pick<JobRow, 'id' | 'createdAt_ms' | 'priority'>; limit: number },
+  ): Promise<JobRow[]>;
+  /** Holds up to `limit` queued jobs of a device at once; the rows that changed. */
+  holdQueued(device: string, hold: JobHold, expiry: { longest_ms: number; limit: number }): Promise<JobRow[]>;
+  /** Puts up to `limit` jobs held for this reason back into the queue; the rows that changed. */
+  releaseHeld(device: string, reason: HoldReason, limit: number): Promise<JobRow[]>;
+  /** Queued and held jobs that have expired, the earliest first. */
+  expired(now_ms: number, limit: number): Promise<JobRow[]>;
+  /** When the next queued or held job expires. */
+  nextExpiry_ms(): Promise<number | null>;
   countByState(device?: string): Promise<Record<JobState, number>>;
+  /** Jobs of a key that wait: queued and held. */
+  countWaiting(keyId: string): Promise<number>;
   /** Conditional on the present state: `conflict` when the job is not in `from` any more. */
-  transition(id: string, from: JobState, to: JobState, change?: JobChange): Promise<JobRow>;
-  /** Replaces labels or priority of a job that has not finished; `conflict` when it has. */
+  transition(
+    id: string,
+    from: JobState | readonly JobState[],
+    to: JobState,
+    change?: JobChange,
+  ): Promise<JobRow>;
+  /** Keeps the lines of one attempt (counted from 1); once each. */
+  addLog(id: string, attempt: number, lines: readonly JobLogLine[]): Promise<void>;
+  log(id: string): Promise<{ attempt: number; lines: JobLogLine[] }[]>;
+  /** Replaces labels, priority, deadline and so on of a job that has not finished; `conflict` when it has. */
   patch(id: string, change: JobPatch): Promise<JobRow>;
 }
 

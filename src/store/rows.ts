@@ -23,12 +23,41 @@ export interface ModelRow {
 
 export const JobState = {
   queued: 'queued',
+  /** It cannot run now; `hold` says why, and those behind it that can do. */
+  held: 'held',
   running: 'running',
   succeeded: 'succeeded',
   failed: 'failed',
   cancelled: 'cancelled',
+  /** Its deadline passed before it ran. */
+  expired: 'expired',
 } as const;
 export type JobState = (typeof JobState)[keyof typeof JobState];
+
+/** States that a job never leaves. */
+export const FINAL_JOB_STATES: readonly JobState[] = ['succeeded', 'failed', 'cancelled', 'expired'];
+
+/** Why a job cannot run now. */
+export const HoldReason = {
+  deviceOffline: 'device-offline',
+  deviceStopped: 'device-stopped',
+  maintenance: 'maintenance',
+  lease: 'lease',
+  condition: 'condition',
+  calibration: 'calibration',
+  thermal: 'thermal',
+  budget: 'budget',
+} as const;
+export type HoldReason = (typeof HoldReason)[keyof typeof HoldReason];
+
+export interface JobHold {
+  reason: HoldReason;
+  /** For people. */
+  detail: string;
+  since_ms: number;
+  /** When it ends, where that is known. */
+  until_ms: number | null;
+}
 
 /** Where a running job is, or where a job that did not succeed had got to. */
 export const JobPhase = {
@@ -48,6 +77,10 @@ export const JobCause = {
   /** The device's own trip limit ended it. */
   thermalStop: 'thermal-stop',
   serviceRestart: 'service-restart',
+  /** What the job requires of the device was not so just before programming. */
+  requirementUnmet: 'requirement-unmet',
+  /** The host that ran it is gone. */
+  hostLost: 'host-lost',
   /** Somebody pressed the safe stop. */
   safeStop: 'safe-stop',
   internal: 'internal',
@@ -70,6 +103,16 @@ export interface JobAttempt {
   finishedAt_ms: number | null;
   state: JobState;
   cause: JobCause | null;
+  /** The host that ran it, and its fence over the device; absent in attempts of before. */
+  host?: string | null;
+  fence?: number | null;
+}
+
+/** One line of a job's log. */
+export interface JobLogLine {
+  at_ms: number;
+  message: string;
+  fields: JsonObject;
 }
 
 export interface JobRow {
@@ -80,8 +123,18 @@ export interface JobRow {
   phase: JobPhase | null;
   cause: JobCause | null;
   failure: FailureDetail | null;
-  /** Higher runs first; equal ones in order of creation. */
+  /** While held. */
+  hold: JobHold | null;
+  /** Higher runs first. */
   priority: number;
+  /** Not to be started after it. */
+  deadline_ms: number | null;
+  /** When the queue gives up on it: the deadline, or the end of the longest hold. */
+  expiresAt_ms: number | null;
+  /** Whether it runs again when an attempt is lost. */
+  retry: 'auto' | 'never';
+  /** A cancel of a job that another host runs. */
+  cancelRequestedAt_ms: number | null;
   model: Digest;
   request: JsonObject;
   result: JsonObject | null;

@@ -116,7 +116,7 @@ export class LiveHub {
           .map((d) => deviceView(d, null));
       case 'job.*': {
         const keyId = client.identity.scopes.has('job:read:all') ? undefined : client.identity.keyId;
-        const rows = await store.jobs.list({ ...page, state: states, keyId });
+        const rows = await store.jobs.list({ ...page, state: [...states, 'held'], keyId });
         return rows.map((row) => jobView(runner.withProgress(row), devices));
       }
       case 'calibration.*': {

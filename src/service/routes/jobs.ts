@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { JobView, RelaxJobRequest } from '../../jobs/index.ts';
-import { JobState } from '../../store/index.ts';
+import { FINAL_JOB_STATES, JobState } from '../../store/index.ts';
 import type { Identity } from '../context.ts';
 import { auditOf } from '../plugins/audit.ts';
 import { caller } from '../plugins/authentication.ts';
@@ -50,7 +50,7 @@ export async function finishedJob(
   const backend = jobBackend(job, context.devices);
   nameDevice(reply, job.device, backend);
   const about = { device: job.device, backend, job: job.id };
-  if (job.state === JobState.queued || job.state === JobState.running)
+  if (!FINAL_JOB_STATES.includes(job.state))
     throw new ProblemError('job-not-finished', `The job is ${job.state}.`, { ...about, retryAfter_s: 1 });
   return { job, about };
 }

@@ -1,7 +1,7 @@
 // Jobs as the API takes and shows them (service-api, section 3).
 import { z } from 'zod';
 import { JobPriority, type JobPriorityName, type JobResult, type JobView } from '../../jobs/index.ts';
-import { JobCause, JobPhase, JobState } from '../../store/index.ts';
+import { HoldReason, JobCause, JobPhase, JobState } from '../../store/index.ts';
 import type { ServiceDevice } from '../context.ts';
 import {
   clock,
@@ -125,6 +125,13 @@ const result = z
   })
   .meta({ id: 'JobResult' });
 
+const hold = z.object({
+  reason: z.enum(Object.values(HoldReason)),
+  detail: z.string(),
+  since: time,
+  until: time.nullable().meta({ description: 'When it ends, where that is known' }),
+});
+
 export const job = z
   .object({
     id: z.string(),
@@ -132,12 +139,15 @@ export const job = z
     phase: z.enum(Object.values(JobPhase)).nullable(),
     cause: z.enum(Object.values(JobCause)).nullable(),
     failure,
+    hold: hold.nullable().meta({ description: 'Why it cannot run now, while it is held' }),
     device: z.string(),
     backend: backend.nullable().meta({ description: 'That ran it; before it ran, that of the device now' }),
     model: digest,
     request: jsonObject.meta({ description: 'The submission with every default filled in' }),
     labels,
     priority: priority.nullable(),
+    deadline: time.nullable().meta({ description: 'Not started after it' }),
+    retry: z.enum(['auto', 'never']),
     progress,
     result: result.nullable(),
     samples: z.string().nullable().meta({ description: 'Where the samples are, once there are some' }),
@@ -147,6 +157,8 @@ export const job = z
         finishedAt: time.nullable(),
         state: z.string(),
         cause: z.string().nullable(),
+        host: z.string().nullable().meta({ description: 'That ran it; null in attempts of before' }),
+        fence: z.int().nullable().meta({ description: 'Its fence over the device' }),
       }),
     ),
     revision: z.int(),
@@ -197,12 +209,20 @@ export function jobView(row: JobView, devices: ReadonlyMap<string, ServiceDevice
     phase: row.phase,
     cause: row.cause,
     failure: row.failure,
+    hold: row.hold && {
+      reason: row.hold.reason,
+      detail: row.hold.detail,
+      since: toTime(row.hold.since_ms),
+      until: toTimeOrNull(row.hold.until_ms),
+    },
     device: row.device,
     backend: jobBackend(row, devices),
     model: row.model,
     request: row.request,
     labels: row.labels,
     priority: priorities.find((name) => JobPriority[name] === row.priority) ?? null,
+    deadline: toTimeOrNull(row.deadline_ms),
+    retry: row.retry,
     progress: row.progress,
     result: row.result as unknown as z.infer<typeof result> | null,
     samples: row.samplesBlob === null ? null : `/v1/jobs/${row.id}/samples`,
@@ -211,6 +231,8 @@ export function jobView(row: JobView, devices: ReadonlyMap<string, ServiceDevice
       finishedAt: toTimeOrNull(a.finishedAt_ms),
       state: a.state,
       cause: a.cause,
+      host: a.host ?? null,
+      fence: a.fence ?? null,
     })),
     revision: row.revision,
     createdAt: toTime(row.createdAt_ms),

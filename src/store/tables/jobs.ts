@@ -14,8 +14,13 @@ import {
   toNullableJson,
   type Context,
 } from './context.ts';
+import { jobLog } from './job-log.ts';
+import { holdColumns, queueQuestions } from './job-queue.ts';
 
-const UNFINISHED: JobState[] = ['queued', 'running'];
+const WAITING: JobState[] = ['queued', 'held'];
+const UNFINISHED: JobState[] = [...WAITING, 'running'];
+/** What only a job that waits has. */
+const LEFT_QUEUE = { expiresAt_ms: null };
 
 export function jobRepository(context: Context): JobRepository {
   const find = async (id: string): Promise<JobRow | null> => {
@@ -30,20 +35,6 @@ export function jobRepository(context: Context): JobRepository {
     async list(filter = {}) {
       return (await listQuery(context.db(), filter).execute()).map(toRow);
     },
-    async nextQueued(device) {
-      const row = await context
-        .db()
-        .selectFrom('job')
-        .selectAll()
-        .where('device', '=', device)
-        .where('state', '=', 'queued')
-        .orderBy('priority', 'desc')
-        .orderBy('created_at_ms', 'asc')
-        .orderBy('id', 'asc')
-        .limit(1)
-        .executeTakeFirst();
-      return row === undefined ? null : toRow(row);
-    },
     async countByState(device) {
       let query = context
         .db()
@@ -55,29 +46,44 @@ export function jobRepository(context: Context): JobRepository {
       for (const row of rows) zero[row.state] = Number(row.count);
       return zero;
     },
+    async countWaiting(keyId) {
+      const row = await context
+        .db()
+        .selectFrom('job')
+        .select((e) => e.fn.countAll().as('count'))
+        .where('queue_key', '=', keyId)
+        .where('state', 'in', WAITING)
+        .executeTakeFirst();
+      return Number(row?.count ?? 0);
+    },
     async transition(id, from, to, change = {}) {
       const row = await context
         .db()
         .updateTable('job')
-        .set(columns({ ...change, state: to }))
+        .set(columns({ ...(!WAITING.includes(to) && LEFT_QUEUE), hold: null, ...change, state: to }))
         .set((e) => ({ revision: e('revision', '+', 1) }))
         .where('id', '=', id)
-        .where('state', '=', from)
+        .where('state', 'in', [from].flat())
         .returningAll()
         .executeTakeFirst();
       if (row !== undefined) return toRow(row);
-      throw new StoreError('conflict', `job ${id} is ${(await get(id)).state}, not ${from}`);
+      throw new StoreError(
+        'conflict',
+        `job ${id} is ${(await get(id)).state}, not ${[from].flat().join(' or ')}`,
+      );
     },
     patch: (id, change) => context.atomic((db) => patch(db, id, change)),
+    ...queueQuestions(context, toRow),
+    ...jobLog(context),
   };
 }
 
 async function add(context: Context, job: NewJob): Promise<JobRow> {
-  const labels = job.labels ?? {};
+  const { labels = {}, hold = null } = job;
   const row: JobTable = {
     id: job.id ?? context.newId(),
     device: job.device,
-    state: 'queued',
+    state: hold === null ? 'queued' : 'held',
     phase: null,
     cause: null,
     failure: null,
@@ -93,6 +99,12 @@ async function add(context: Context, job: NewJob): Promise<JobRow> {
     created_at_ms: context.clock.wall_ms(),
     started_at_ms: null,
     finished_at_ms: null,
+    ...holdColumns(hold),
+    deadline_ms: job.deadline_ms ?? null,
+    expires_at_ms: job.expiresAt_ms ?? job.deadline_ms ?? null,
+    retry: job.retry ?? 'auto',
+    cancel_requested_at_ms: null,
+    queue_key: job.keyId ?? '',
   };
   await context.atomic(async (db) => {
     await db.insertInto('job').values(row).execute();
@@ -162,6 +174,10 @@ function columns(change: JobChange & JobPatch & { state?: JobState }): Updateabl
     samples_blob: change.samplesBlob,
     started_at_ms: change.startedAt_ms,
     finished_at_ms: change.finishedAt_ms,
+    ...(change.hold !== undefined && holdColumns(change.hold)),
+    deadline_ms: change.deadline_ms,
+    expires_at_ms: change.expiresAt_ms,
+    cancel_requested_at_ms: change.cancelRequestedAt_ms,
   });
 }
 
@@ -173,7 +189,12 @@ function toRow(row: JobTable): JobRow {
     phase: row.phase,
     cause: row.cause,
     failure: fromNullableJson(row.failure),
+    hold: fromNullableJson(row.hold),
     priority: row.priority,
+    deadline_ms: row.deadline_ms,
+    expiresAt_ms: row.expires_at_ms,
+    retry: row.retry,
+    cancelRequestedAt_ms: row.cancel_requested_at_ms,
     model: row.model,
     request: fromJson(row.request),
     result: fromNullableJson(row.result),

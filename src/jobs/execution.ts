@@ -1,0 +1,127 @@
+// Carries one piece of work through on its device: claim, run, stored end.
+import type { JobCause} from '../store/index.ts';
+import { type CalibrationRow, type JobRow } from '../store/index.ts';
+import type { Announcer } from './announcer.ts';
+import type { RelaxDevice } from './device-port.ts';
+import { JobError } from './errors.ts';
+import { failureOf } from './failure.ts';
+import { FaultsSeen, checkFaults } from './faults-seen.ts';
+import { HeldTime } from './held-time.ts';
+import type { Running, Work } from './lane.ts';
+import type { Ledger } from './ledger.ts';
+import type { Programs } from './programs.ts';
+import { runRelax } from './relax-work.ts';
+import type { SampleTap } from './sample-tap.ts';
+import type { JobRunnerOptions, RunnerCounters } from './runner-port.ts';
+
+export interface ExecutionParts<D extends RelaxDevice> {
+  options: JobRunnerOptions<D>;
+  ledger: Ledger;
+  programs: Programs;
+  samples: SampleTap;
+  announcer: Announcer;
+  counters: RunnerCounters;
+}
+
+export class Execution<D extends RelaxDevice> {
+  readonly #parts: ExecutionParts<D>;
+
+  constructor(parts: ExecutionParts<D>) {
+    this.#parts = parts;
+  }
+
+  /** To its stored end; rejects only when even that could not be stored, or somebody else had claimed it. */
+  async run(work: Work, running: Running, device: D): Promise<void> {
+    const { options } = this.#parts;
+    const deviceTime = new HeldTime(options.deviceClock ?? options.clock);
+    try {
+      if (work.kind === 'job') await this.#job(work.row, running, device, deviceTime);
+      else await this.#calibration(work.row, running, device, deviceTime);
+    } finally {
+      deviceTime.release();
+    }
+  }
+
+  async #job(queued: JobRow, running: Running, device: D, deviceTime: HeldTime): Promise<void> {
+    const { ledger, announcer, counters, programs, samples } = this.#parts;
+    const { store, clock } = this.#parts.options;
+    const job = await ledger.claimJob(queued);
+    running.tracker.update(clock.now_ms(), 'programming', 0, 0, 'bytes');
+    announcer.jobChanged(job);
+    const { signal } = running.abort;
+    let ended: JobRow;
+    try {
+      signal.throwIfAborted();
+      const outcome = await runRelax({
+        store,
+        clock,
+        device,
+        deviceTime,
+        job,
+        signal,
+        programs,
+        samples,
+        onProgress: (phase, done, total) => announcer.progress(running, device.id, phase, done, total),
+      });
+      ended = await ledger.succeedJob(job, outcome);
+      counters.samples += outcome.sampleSet.samples;
+    } catch (error) {
+      const failure = failureOf(error, signal);
+      this.#warn('a job ended without samples', { job: job.id, device: device.id, ...failure, error });
+      ended = await ledger.endJob(job, running.tracker.progress?.phase ?? null, failure);
+      if (ended.state === 'failed') this.#countFailure(failure.cause);
+    }
+    counters.finished[ended.state as keyof RunnerCounters['finished']]++;
+    running.tracker.clear();
+    announcer.jobChanged(ended);
+  }
+
+  async #calibration(
+    queued: CalibrationRow,
+    running: Running,
+    device: D,
+    deviceTime: HeldTime,
+  ): Promise<void> {
+    const { ledger, announcer, counters, options } = this.#parts;
+    const calibration = await ledger.claimCalibration(queued);
+    announcer.calibrationChanged(calibration);
+    const { signal } = running.abort;
+    const seen = new FaultsSeen(device);
+    let ended: CalibrationRow;
+    try {
+      signal.throwIfAborted();
+      checkFaults(seen, device.id, calibration.forced);
+      const procedure = options.procedures?.[calibration.kind];
+      if (procedure === undefined)
+        throw new JobError('unknown-calibration-kind', `there is no calibration ${calibration.kind}`);
+      const onProgress = ({ done, total }: { done: number; total: number }): void =>
+        announcer.progress(running, device.id, 'relaxing', done, total);
+      const outcome = await deviceTime.during(() =>
+        procedure.run(device, calibration.options, { signal, onProgress }),
+      );
+      signal.throwIfAborted();
+      checkFaults(seen, device.id, calibration.forced);
+      const blob = outcome.blob === undefined ? null : await options.store.blobs.put(outcome.blob);
+      ended = await ledger.succeedCalibration(calibration, outcome, blob, seen.any);
+      counters.calibrations.succeeded++;
+    } catch (error) {
+      const failure = failureOf(error, signal);
+      this.#warn('a calibration failed', { calibration: calibration.id, ...failure, error });
+      ended = await ledger.endCalibration(calibration, failure);
+      counters.calibrations.failed++;
+    } finally {
+      seen.end();
+    }
+    running.tracker.clear();
+    announcer.calibrationChanged(ended);
+  }
+
+  #countFailure(cause: JobCause): void {
+    const { failedByCause } = this.#parts.counters;
+    failedByCause[cause] = (failedByCause[cause] ?? 0) + 1;
+  }
+
+  #warn(message: string, fields: object): void {
+    this.#parts.options.onLog?.('warn', message, fields);
+  }
+}

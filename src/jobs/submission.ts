@@ -1,0 +1,99 @@
+// How work gets into the queue: looked at against the device it names, then kept in one commit with what its sender
+// writes beside it.
+import type { CalibrationRow, JobRow, JsonObject, Store } from '../store/index.ts';
+import {
+  checkCalibration,
+  checkDevice,
+  checkOnline,
+  checkSchedule,
+  isOnline,
+  normalise,
+} from './admission.ts';
+import type { CalibrationProcedure } from './calibration-port.ts';
+import type { RelaxDevice } from './device-port.ts';
+import { JobError } from './errors.ts';
+import { checkFaults } from './faults-seen.ts';
+import type { Programs } from './programs.ts';
+import { JobPriority, type RelaxJobRequest } from './request.ts';
+import type { CalibrationRequest, SubmitOptions } from './runner-port.ts';
+
+export interface SubmissionParts<D extends RelaxDevice> {
+  store: Store;
+  devices: ReadonlyMap<string, D>;
+  programs: Programs;
+  procedures: Readonly<Record<string, CalibrationProcedure<D>>>;
+}
+
+export class Submission<D extends RelaxDevice> {
+  readonly #parts: SubmissionParts<D>;
+
+  constructor(parts: SubmissionParts<D>) {
+    this.#parts = parts;
+  }
+
+  async job(request: RelaxJobRequest, options: SubmitOptions<JobRow>): Promise<JobRow> {
+    const { store, programs } = this.#parts;
+    const device = this.#device(request.device.id);
+    const job = normalise(request);
+    const model = await store.models.find(job.model);
+    if (model === null)
+      throw new JobError('unknown-model', `there is no model ${job.model}`, {
+        errors: [{ pointer: '/model', detail: 'is not known', allowed: 'the digest of an uploaded model' }],
+      });
+    checkDevice(job, device);
+    if (device.capabilities !== null)
+      checkSchedule(job, await programs.of(model, device.capabilities.ranges), device.capabilities);
+    return store.transaction(async (tx) => {
+      const added = await tx.jobs.add({
+        device: device.id,
+        model: job.model,
+        request: job as unknown as JsonObject,
+        priority: JobPriority[job.priority],
+        retry: job.retry,
+        labels: job.labels,
+        keyId: options.keyId,
+        id: options.id,
+      });
+      await options.alongside?.(tx, added);
+      return added;
+    });
+  }
+
+  async calibration(
+    request: CalibrationRequest,
+    options: SubmitOptions<CalibrationRow>,
+  ): Promise<CalibrationRow> {
+    const { store, procedures } = this.#parts;
+    const device = this.#device(request.device);
+    if (!Object.hasOwn(procedures, request.kind))
+      throw new JobError('unknown-calibration-kind', `there is no calibration ${request.kind}`, {
+        errors: [{ pointer: '/kind', detail: 'is not known', allowed: Object.keys(procedures) }],
+      });
+    const forced = request.force === true;
+    if (request.onUnmet !== 'wait') checkOnline(device);
+    if (isOnline(device)) checkFaults({ any: device.faultsActive }, device.id, forced);
+    checkCalibration(procedures[request.kind], device, request.options ?? {});
+    return store.transaction(async (tx) => {
+      const added = await tx.calibrations.add({
+        kind: request.kind,
+        device: device.id,
+        options: request.options ?? {},
+        forced,
+        priority: JobPriority.normal,
+        keyId: options.keyId,
+        id: options.id,
+      });
+      await options.alongside?.(tx, added);
+      return added;
+    });
+  }
+
+  #device(id: string): D {
+    const { devices } = this.#parts;
+    const device = devices.get(id);
+    if (device !== undefined) return device;
+    throw new JobError('unknown-device', `there is no device ${id}`, {
+      errors: [{ pointer: '/device/id', detail: 'is not known', allowed: [...devices.keys()] }],
+    });
+  }
+}

@@ -133,7 +133,10 @@ module.exports = {
     {
       name: 'not-to-dev-dep',
       severity: 'error',
-      from: { path: '^(src|firmware-sim)/', pathNot: '\\.test(-support)?\\.ts$' },
+      from: {
+        path: '^(src|firmware-sim)/',
+        pathNot: ['\\.test(-support)?\\.ts$', '^src/store/contract/'],
+      },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     { name: 'not-to-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },

@@ -3,7 +3,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { chmod, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncDirectory } from './blobs.ts';
+import { syncDirectory } from './blobs/files.ts';
 import { StoreError, toStoreError } from './errors.ts';
 
 const PRIVATE_FILE = 'certificate-key.pem';

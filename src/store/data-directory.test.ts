@@ -1,23 +1,14 @@
 // What a data directory does when it is held, newer, full or damaged. SQLite only: it looks below the public face.
 import Database from 'better-sqlite3';
 import { Kysely } from 'kysely';
-import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../clock/clock.ts';
 import type { Tables } from './database.ts';
 import { sqliteDialect } from './dialect-sqlite.ts';
-import { openStore, type Digest } from './index.ts';
+import { openStore } from './index.ts';
 import { MIGRATIONS, migrate } from './migrations.ts';
 
 let dataDir: string;
@@ -167,28 +158,8 @@ describe('a full database', () => {
   });
 });
 
-describe('blobs', () => {
+describe('blobs as files', () => {
   const bytes = new Uint8Array(100_000).map((_, k) => (k * 31) & 255);
-
-  it('are named by their digest and come back as they were', async () => {
-    const store = await open();
-    const digest = await store.blobs.put(bytes);
-    expect(digest).toBe(`sha256:${createHash('sha256').update(bytes).digest('hex')}`);
-    expect(await store.blobs.put(bytes)).toBe(digest);
-    expect(await store.blobs.get(digest)).toEqual(bytes);
-    expect(await store.blobs.has(digest)).toBe(true);
-    expect(readdirSync(join(dataDir, 'blobs', 'tmp'))).toEqual([]);
-    await store.close();
-  });
-
-  it('that are missing or no names are not found', async () => {
-    const store = await open();
-    const absent: Digest = `sha256:${'0'.repeat(64)}`;
-    await expect(store.blobs.get(absent)).rejects.toMatchObject({ code: 'not-found' });
-    await expect(store.blobs.get('sha256:../../etc/passwd')).rejects.toMatchObject({ code: 'not-found' });
-    expect(await store.blobs.has(absent)).toBe(false);
-    await store.close();
-  });
 
   it('that are damaged are never handed out, and healed by the next upload', async () => {
     const store = await open();
@@ -215,15 +186,5 @@ describe('blobs', () => {
     expect(existsSync(left)).toBe(false);
     expect(new Uint8Array(readFileSync(blobFile(digest)))).toEqual(bytes);
     await again.close();
-  });
-
-  it('written at the same time do not disturb each other', async () => {
-    const store = await open();
-    const digests = await Promise.all(
-      Array.from({ length: 20 }, (_, k) => store.blobs.put(bytes.subarray(k % 5))),
-    );
-    expect(new Set(digests).size).toBe(5);
-    for (const digest of digests) await store.blobs.get(digest);
-    await store.close();
   });
 });

@@ -157,6 +157,20 @@ export interface DeviceTable {
   revision: number;
 }
 
+export interface BlobTable {
+  digest: Digest;
+  bytes: number;
+  /** Of every chunk but the last. */
+  chunk_bytes: number;
+  stored_at_ms: number;
+}
+
+export interface BlobChunkTable {
+  digest: Digest;
+  place: number;
+  content: Buffer;
+}
+
 export interface SchemaVersionTable {
   version: number;
   name: string;
@@ -176,5 +190,7 @@ export interface Tables {
   certificate: CertificateTable;
   device_lease: DeviceLeaseTable;
   device: DeviceTable;
+  blob: BlobTable;
+  blob_chunk: BlobChunkTable;
   schema_version: SchemaVersionTable;
 }

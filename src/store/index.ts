@@ -3,7 +3,7 @@ export * from './errors.ts';
 export * from './rows.ts';
 export type * from './repositories.ts';
 export { openStore } from './store.ts';
-export type { Store, StoreOptions } from './store.ts';
+export type { BlobsPlace, Store, StoreOptions } from './store.ts';
 export { openCertificateKeys } from './certificate-keys.ts';
 export type { CertificateKeys, PublishedKey } from './certificate-keys.ts';
 export { decodeModelContent, digestOf, encodeModelContent, modelDigest } from './model-content.ts';

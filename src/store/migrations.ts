@@ -9,6 +9,7 @@ import { certificates } from './migrations/0003-certificates.ts';
 import { deviceLeases } from './migrations/0004-device-leases.ts';
 import { keyLimits } from './migrations/0005-key-limits.ts';
 import { queue } from './migrations/0006-queue.ts';
+import { blobs } from './migrations/0007-blobs.ts';
 import type { Migration } from './migrations/migration.ts';
 
 /** In order; the version of a step is its place, counted from 1. */
@@ -19,6 +20,7 @@ export const MIGRATIONS: readonly Migration[] = [
   deviceLeases,
   keyLimits,
   queue,
+  blobs,
 ];
 
 /**

@@ -253,6 +253,12 @@ export interface DeviceRepository {
   setControl(id: string, control: JsonObject, revision?: number): Promise<DeviceRow>;
 }
 
+/** Bytes of at most SMALL_BLOB_BYTES as part of a transaction; `BlobStore.get` finds them afterwards. */
+export interface SmallBlobRepository {
+  /** @throws {RangeError} more bytes: put them before the transaction, with `BlobStore.put` */
+  put(bytes: Uint8Array): Promise<Digest>;
+}
+
 /** All repositories over one connection; inside a transaction they see and make its changes. */
 export interface Repositories {
   readonly models: ModelRepository;
@@ -265,13 +271,32 @@ export interface Repositories {
   readonly certificates: CertificateRepository;
   readonly leases: LeaseRepository;
   readonly devices: DeviceRepository;
+  readonly smallBlobs: SmallBlobRepository;
 }
 
-/** Big bytes by digest, outside the database. */
+export interface BlobInfo {
+  digest: Digest;
+  bytes: number;
+  /** When the same bytes were last put: a clean-up spares the young, whose row may not be written yet. */
+  storedAt_ms: number;
+}
+
+/** Bytes by digest, wherever they lie: in files, in a shared directory or in the database. Not inside a transaction. */
 export interface BlobStore {
-  /** Durable when it resolves: the file and its directory entry are synced. The same bytes again cost nothing. */
+  /** Durable when it resolves. The same bytes again are read, not written, and heal a damaged blob. */
   put(bytes: Uint8Array): Promise<Digest>;
   /** The bytes. `not-found`, or `corrupt-blob` when `verify` (the default) finds another digest. */
   get(digest: string, options?: { verify?: boolean }): Promise<Uint8Array>;
   has(digest: string): Promise<boolean>;
+  /** `not-found` when there is none. */
+  stat(digest: string): Promise<BlobInfo>;
+  /**
+   * Bytes `from` to before `to`, fewer where the blob ends, without reading the others. Not verified: a part has no
+   * digest. `not-found`, or `corrupt-blob` when bytes are missing.
+   */
+  read(digest: string, range: { from: number; to: number }): Promise<Uint8Array>;
+  /** For good; false when there was none. Whether a row still names it is the caller's business. */
+  delete(digest: string): Promise<boolean>;
+  /** Everything that is kept; what lies in two places comes twice. */
+  list(): AsyncIterable<BlobInfo>;
 }

@@ -5,6 +5,9 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 export type JsonObject = { [key: string]: Json };
 export type Digest = `sha256:${string}`;
 
+/** A blob of at most this size can go into the transaction that names it. */
+export const SMALL_BLOB_BYTES = 64 * 1024;
+
 /** A model: immutable and named by the digest of its canonical content (model-content.ts). */
 export interface ModelRow {
   /** For paging; the digest is the name. */

@@ -5,7 +5,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock/clock.ts';
-import { openBlobs } from './blobs.ts';
+import { blobStore } from './blobs/blobs.ts';
+import { openFileBlobs } from './blobs/files.ts';
+import type { BlobPlace } from './blobs/place.ts';
+import { rowBlobs } from './blobs/rows.ts';
 import type { Tables } from './database.ts';
 import { sqliteDialect } from './dialect-sqlite.ts';
 import type { StorageDialect } from './dialect.ts';
@@ -24,13 +27,19 @@ import { keyRepository } from './tables/keys.ts';
 import { leaseRepository } from './tables/leases.ts';
 import { modelRepository } from './tables/models.ts';
 import { sampleSetRepository } from './tables/sample-sets.ts';
+import { smallBlobRepository } from './tables/small-blobs.ts';
 import { createUlidSource } from './ulid.ts';
 
 export interface StoreOptions {
   /** Made when absent. One process per directory. */
   dataDir: string;
   clock: Clock;
+  /** Where big blobs lie: in the database, or in this directory. Files of the data directory unless told. */
+  blobs?: BlobsPlace;
 }
+
+/** `database`, or the path of a directory that exists and that other hosts may write to as well. */
+export type BlobsPlace = string;
 
 export interface Store extends Repositories {
   readonly blobs: BlobStore;
@@ -52,16 +61,16 @@ export interface Store extends Repositories {
  * Opens (and if need be makes or migrates) the data directory.
  * Errors: `locked` names the holder; `schema-too-new`; `storage-full`; `storage-failed`.
  */
-export async function openStore({ dataDir, clock }: StoreOptions): Promise<Store> {
+export async function openStore({ dataDir, clock, blobs }: StoreOptions): Promise<Store> {
   makeDirectory(dataDir);
   const lock = lockDirectory(dataDir, clock.wall_ms());
   try {
-    const blobs = await openBlobs(join(dataDir, 'blobs'));
+    const files = await openFiles(dataDir, blobs);
     const dialect = sqliteDialect(join(dataDir, 'thermoloop.db'));
     const db = new Kysely<Tables>({ dialect: dialect.kysely });
     try {
       await migrate(db, () => clock.wall_ms());
-      return await makeStore({ dataDir, clock, dialect, db, blobs, release: () => lock.release() });
+      return await makeStore({ dataDir, clock, dialect, db, files, release: () => lock.release() });
     } catch (error) {
       await db.destroy();
       throw toStoreError(error, `opening ${dataDir}`, (e) => dialect.classify(e));
@@ -70,6 +79,12 @@ export async function openStore({ dataDir, clock }: StoreOptions): Promise<Store
     lock.release();
     throw error;
   }
+}
+
+/** Null when the database has all blobs. */
+async function openFiles(dataDir: string, blobs: BlobsPlace | undefined): Promise<BlobPlace | null> {
+  if (blobs === 'database') return null;
+  return blobs === undefined ? openFileBlobs(join(dataDir, 'blobs')) : openFileBlobs(blobs, { shared: true });
 }
 
 function makeDirectory(dataDir: string): void {
@@ -85,12 +100,12 @@ interface Parts {
   clock: Clock;
   dialect: StorageDialect;
   db: Kysely<Tables>;
-  blobs: BlobStore;
+  files: BlobPlace | null;
   release(): void;
 }
 
 async function makeStore(parts: Parts): Promise<Store> {
-  const { dataDir, clock, dialect, db, blobs } = parts;
+  const { dataDir, clock, dialect, db } = parts;
   const newId = createUlidSource({
     wall_ms: () => clock.wall_ms(),
     random: randomBytes,
@@ -114,9 +129,13 @@ async function makeStore(parts: Parts): Promise<Store> {
     newId,
     dialect,
   });
+  const here = context(outside);
+  const rows = rowBlobs({ db: outside, atomic: (work) => here.atomic(work), wall_ms: () => clock.wall_ms() });
   return {
-    ...repositories(context(outside)),
-    blobs,
+    ...repositories(here),
+    blobs: blobStore(parts.files === null ? [rows] : [rows, parts.files], (error, doing) =>
+      toStoreError(error, doing, (e) => dialect.classify(e)),
+    ),
     dataDir,
     newId,
     async transaction(work) {
@@ -160,6 +179,7 @@ function repositories(context: Context): Repositories {
     certificates: guarded(context, 'certificates', certificateRepository(context)),
     leases: guarded(context, 'leases', leaseRepository(context)),
     devices: guarded(context, 'devices', deviceRepository(context)),
+    smallBlobs: guarded(context, 'smallBlobs', smallBlobRepository(context)),
   };
 }
 

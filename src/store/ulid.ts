@@ -1,8 +1,11 @@
 // ULIDs: 48 bits of wall time and 80 of chance in 26 characters, whose order as text is the order of making
-// (github.com/ulid/spec). Monotonic: within one millisecond, or when the clock steps back, the last one is counted up.
+// (github.com/ulid/spec). Monotonic: within one millisecond, or when the clock steps back, the last one is counted up by
+// chance, so that two hosts that go on after the same id do not make the same ones.
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const RANDOM_BITS = 80n;
+/** Of the 80, how many a step may take at most: collisions of hosts stay improbable, and a millisecond has room for 2^40 ids. */
+const STEP_BITS = 40n;
 const PATTERN = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
 export interface UlidOptions {
@@ -22,9 +25,10 @@ export function isUlid(text: string): boolean {
 export function createUlidSource(options: UlidOptions): () => string {
   let last = options.after === undefined ? -1n : parse(options.after);
   return () => {
-    const fresh = (BigInt(Math.floor(options.wall_ms())) << RANDOM_BITS) | chance(options.random(10));
+    const random = chance(options.random(10));
+    const fresh = (BigInt(Math.floor(options.wall_ms())) << RANDOM_BITS) | random;
     const sameTime = fresh >> RANDOM_BITS <= last >> RANDOM_BITS;
-    last = last >= 0n && sameTime ? last + 1n : fresh;
+    last = last >= 0n && sameTime ? last + 1n + (random >> (RANDOM_BITS - STEP_BITS)) : fresh;
     return format(last);
   };
 }

@@ -1,6 +1,7 @@
 // The tables as the database has them. JSON is text, times are integers (milliseconds), so that every dialect can
 // hold them; repositories turn them into rows.ts.
 import type { CalibrationState, Digest, HoldReason, JobCause, JobPhase, JobState } from './rows.ts';
+import type { CaptureWhy, UseLeaseEnd } from './device-use.ts';
 
 export interface ModelTable {
   id: string;
@@ -171,6 +172,55 @@ export interface BlobChunkTable {
   content: Buffer;
 }
 
+export interface UseLeaseTable {
+  id: string;
+  device: string;
+  key_id: string;
+  purpose: string | null;
+  created_at_ms: number;
+  expires_at_ms: number;
+  ended_at_ms: number | null;
+  ended_by: UseLeaseEnd | null;
+  revision: number;
+}
+
+export interface ActiveCalibrationTable {
+  device_uid: string;
+  kind: string;
+  calibration: string;
+  /** 0 or 1. */
+  pinned: number;
+  revision: number;
+  moved_at_ms: number;
+}
+
+export interface CalibrationMoveTable {
+  id: string;
+  device_uid: string;
+  kind: string;
+  calibration: string;
+  previous: string | null;
+  /** 0 or 1. */
+  pinned: number;
+  why: 'measured' | 'asked';
+  key_id: string | null;
+  at_ms: number;
+}
+
+export interface CaptureTable {
+  id: string;
+  device: string;
+  backend: string | null;
+  why: CaptureWhy;
+  job_id: string | null;
+  blob: Digest;
+  bytes: number;
+  dropped_bytes: number;
+  opened_at_ms: number;
+  key_id: string | null;
+  created_at_ms: number;
+}
+
 export interface SchemaVersionTable {
   version: number;
   name: string;
@@ -192,5 +242,9 @@ export interface Tables {
   device: DeviceTable;
   blob: BlobTable;
   blob_chunk: BlobChunkTable;
+  use_lease: UseLeaseTable;
+  active_calibration: ActiveCalibrationTable;
+  calibration_move: CalibrationMoveTable;
+  capture: CaptureTable;
   schema_version: SchemaVersionTable;
 }

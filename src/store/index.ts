@@ -2,6 +2,7 @@
 export * from './errors.ts';
 export * from './rows.ts';
 export type * from './repositories.ts';
+export type * from './device-use.ts';
 export { openStore } from './store.ts';
 export type { BlobsPlace, Store, StoreOptions } from './store.ts';
 export { openCertificateKeys } from './certificate-keys.ts';

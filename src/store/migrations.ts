@@ -10,6 +10,7 @@ import { deviceLeases } from './migrations/0004-device-leases.ts';
 import { keyLimits } from './migrations/0005-key-limits.ts';
 import { queue } from './migrations/0006-queue.ts';
 import { blobs } from './migrations/0007-blobs.ts';
+import { deviceUse } from './migrations/0008-device-use.ts';
 import type { Migration } from './migrations/migration.ts';
 
 /** In order; the version of a step is its place, counted from 1. */
@@ -21,6 +22,7 @@ export const MIGRATIONS: readonly Migration[] = [
   keyLimits,
   queue,
   blobs,
+  deviceUse,
 ];
 
 /**

@@ -1,5 +1,6 @@
 // The questions that can be asked of the store, one interface per resource. All are asynchronous, whatever lies
 // below, and all reject with StoreError. Lists page by ULID: pass the last id seen as `after`.
+import type { ActiveCalibrationRepository, CaptureRepository, UseLeaseRepository } from './device-use.ts';
 import type {
   AuditRow,
   CalibrationRow,
@@ -272,6 +273,9 @@ export interface Repositories {
   readonly leases: LeaseRepository;
   readonly devices: DeviceRepository;
   readonly smallBlobs: SmallBlobRepository;
+  readonly useLeases: UseLeaseRepository;
+  readonly activeCalibrations: ActiveCalibrationRepository;
+  readonly captures: CaptureRepository;
 }
 
 export interface BlobInfo {

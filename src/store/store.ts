@@ -16,8 +16,10 @@ import { lockDirectory } from './directory-lock.ts';
 import { StoreError, toStoreError } from './errors.ts';
 import { migrate } from './migrations.ts';
 import type { BlobStore, Repositories } from './repositories.ts';
+import { activeCalibrationRepository } from './tables/active-calibrations.ts';
 import { auditRepository } from './tables/audit.ts';
 import { calibrationRepository } from './tables/calibrations.ts';
+import { captureRepository } from './tables/captures.ts';
 import { certificateRepository } from './tables/certificates.ts';
 import { guarded, type Context } from './tables/context.ts';
 import { deviceRepository } from './tables/devices.ts';
@@ -28,6 +30,7 @@ import { leaseRepository } from './tables/leases.ts';
 import { modelRepository } from './tables/models.ts';
 import { sampleSetRepository } from './tables/sample-sets.ts';
 import { smallBlobRepository } from './tables/small-blobs.ts';
+import { useLeaseRepository } from './tables/use-leases.ts';
 import { createUlidSource } from './ulid.ts';
 
 export interface StoreOptions {
@@ -168,11 +171,13 @@ async function makeStore(parts: Parts): Promise<Store> {
 }
 
 function repositories(context: Context): Repositories {
+  const calibrations = guarded(context, 'calibrations', calibrationRepository(context));
+  const active = activeCalibrationRepository(context, calibrations);
   return {
     models: guarded(context, 'models', modelRepository(context)),
     jobs: guarded(context, 'jobs', jobRepository(context)),
     sampleSets: guarded(context, 'sampleSets', sampleSetRepository(context)),
-    calibrations: guarded(context, 'calibrations', calibrationRepository(context)),
+    calibrations,
     keys: guarded(context, 'keys', keyRepository(context)),
     idempotency: guarded(context, 'idempotency', idempotencyRepository(context)),
     audit: guarded(context, 'audit', auditRepository(context)),
@@ -180,6 +185,9 @@ function repositories(context: Context): Repositories {
     leases: guarded(context, 'leases', leaseRepository(context)),
     devices: guarded(context, 'devices', deviceRepository(context)),
     smallBlobs: guarded(context, 'smallBlobs', smallBlobRepository(context)),
+    useLeases: guarded(context, 'useLeases', useLeaseRepository(context)),
+    activeCalibrations: guarded(context, 'activeCalibrations', active),
+    captures: guarded(context, 'captures', captureRepository(context)),
   };
 }
 

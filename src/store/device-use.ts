@@ -1,7 +1,7 @@
 // What people do with devices, as rows and questions: who has one to himself, which calibration counts, what was
 // frozen of its line. Beside rows.ts and repositories.ts, by the same rules.
 import type { CalibrationRow, Digest } from './rows.ts';
-import type { Page } from './repositories.ts';
+import type { Page } from './page.ts';
 
 /** The exclusive use of a device by one key, for a time. Not the lease of a host (DeviceLeaseRow). */
 export interface UseLeaseRow {

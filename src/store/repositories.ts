@@ -1,6 +1,7 @@
 // The questions that can be asked of the store, one interface per resource. All are asynchronous, whatever lies
 // below, and all reject with StoreError. Lists page by ULID: pass the last id seen as `after`.
 import type { ActiveCalibrationRepository, CaptureRepository, UseLeaseRepository } from './device-use.ts';
+import type { Page } from './page.ts';
 import type {
   AuditRow,
   CalibrationRow,
@@ -24,14 +25,7 @@ import type {
 /** What the store fills in when a row is made. */
 type Born<Row, Given extends keyof Row> = Omit<Row, Given> & Partial<Pick<Row, Given>>;
 
-export interface Page {
-  /** Rows at most; 50 unless told, 500 at most. */
-  limit?: number;
-  /** The last id of the page before. */
-  after?: string;
-  /** By id, that is by creation; newest first unless told. */
-  order?: 'oldest-first' | 'newest-first';
-}
+export type { Page };
 
 export interface ModelRepository {
   /** Adds a model; the same digest again returns the row that is there (content-addressed, immutable). */

@@ -4,7 +4,7 @@ import type { Clock } from '../../clock/clock.ts';
 import type { Tables } from '../database.ts';
 import { StoreError, toStoreError } from '../errors.ts';
 import type { StorageDialect } from '../dialect.ts';
-import type { Page } from '../repositories.ts';
+import type { Page } from '../page.ts';
 import type { Json } from '../rows.ts';
 
 export interface Context {

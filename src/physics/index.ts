@@ -11,6 +11,7 @@ export * from './statistics.ts';
 export * from './prototypes.ts';
 export * from './npy.ts';
 export { unpackedBytesOf } from './zip.ts';
+export * from './zip-layout.ts';
 export * from './model-file.ts';
 export * from './safetensors.ts';
 export * from './linear-system.ts';

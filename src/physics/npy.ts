@@ -49,16 +49,24 @@ export function encodeNpy(array: NpyArray): Uint8Array {
       allowed: 'as many numbers as the shape has places',
     });
   const dtype = Object.entries(dtypes).find(([, type]) => data instanceof type)?.[0] ?? '';
+  const head = npyHeader(dtype, shape);
+  const bytes = new Uint8Array(head.length + data.byteLength);
+  bytes.set(head);
+  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), head.length);
+  return bytes;
+}
+
+/** What stands before the data of a .npy, for files that are written piece by piece. @param dtype as `<f4` */
+export function npyHeader(dtype: string, shape: readonly number[]): Uint8Array {
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
   const text = `{'descr': '${dtype}', 'fortran_order': False, 'shape': ${tuple}, }`;
   const dataFrom = Math.ceil((10 + text.length + 1) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
-  const bytes = new Uint8Array(dataFrom + data.byteLength).fill(0x20, 0, dataFrom);
+  const bytes = new Uint8Array(dataFrom).fill(0x20);
   const head = `${MAGIC}\x01\x00`;
   for (let k = 0; k < head.length; k++) bytes[k] = head.charCodeAt(k);
   new DataView(bytes.buffer).setUint16(8, dataFrom - 10, true);
   for (let k = 0; k < text.length; k++) bytes[10 + k] = text.charCodeAt(k);
   bytes[dataFrom - 1] = 0x0a;
-  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), dataFrom);
   return bytes;
 }
 

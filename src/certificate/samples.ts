@@ -53,7 +53,8 @@ function fromJson(document: unknown): Map<string, Part> {
   const parts = new Map<string, Part>();
   for (const [name, value] of Object.entries(document) as [string, unknown][]) {
     if (name === 'shape') continue; // x has its own
-    if (value === null || typeof value === 'string') parts.set(name, value);
+    if (name === 'provenance') parts.set(name, JSON.stringify(value));
+    else if (value === null || typeof value === 'string') parts.set(name, value);
     else if (name === 'labels') parts.set(name, JSON.stringify(value));
     else if (Array.isArray(value)) parts.set(name, { shape: shapeOf(value), data: numbersOf(value, bad) });
     else throw bad;
@@ -87,13 +88,34 @@ function check(certificate: Certificate, name: string, part: Part): void {
     if (part === null && heat === null) return;
     const found = part !== null && typeof part !== 'string' ? float64Digest(part.data) : null;
     if (found !== (heat?.digest ?? null)) throw differ('its heat_kT is not the certified heat');
-  } else if (part === null || typeof part === 'string')
+  } else if (name === 'provenance') checkProvenance(says, part);
+  else if (part === null || typeof part === 'string')
     throw differ(`the certificate knows nothing of its member ${name}`);
   else if (name === 'x') checkStates(samples, part);
   else if (name === 'time_s') {
     const same = samples.reads.every((each, k) => each.time_s === Number(part.data[k]));
     if (!same || part.data.length !== samples.reads.length) throw differ('its time_s are not the times read');
   } else throw differ(`the certificate knows nothing of its member ${name}`);
+}
+
+/** The file's own account of itself: JSON, in a .npz as bytes. What the certificate says too must be the same. */
+function checkProvenance(says: Record<string, string>, part: Part): void {
+  const text =
+    part === null || typeof part === 'string'
+      ? (part ?? '')
+      : new TextDecoder().decode(Uint8Array.from(part.data, Number));
+  let found: unknown;
+  try {
+    found = JSON.parse(text);
+  } catch (error) {
+    throw new CertificateError('malformed-samples', 'its provenance is not JSON', error);
+  }
+  if (found === null || typeof found !== 'object') throw differ('its provenance says nothing');
+  for (const name of ['job', 'device', 'backend', 'model']) {
+    const value = (found as Record<string, unknown>)[name];
+    if (value !== says[name])
+      throw differ(`its provenance names ${name} ${JSON.stringify(value)}, not ${says[name]}`);
+  }
 }
 
 function checkStates({ shape, stateScale, digest }: Certificate['samples'], x: Numbers): void {

@@ -1,6 +1,7 @@
 // docs/api.md: the rules that hold for every route, written here, and the table of routes, made from the OpenAPI document.
 import { KEYS_CHAPTER } from './reference/keys.ts';
 import { roles, scopes, type Role } from './auth/matrix.ts';
+import { samplesReference } from './results/reference.ts';
 
 /** As much of an OpenAPI document as the page needs. */
 export interface OpenApiDocument {
@@ -105,9 +106,9 @@ for labels that are keys), the offset of the form in spins, c and D.
 \`\`\`
 
 States: \`queued\`, \`running\` (with \`phase\` and \`progress\`), then \`succeeded\`, \`failed\` (with \`cause\` and \`failure\`) or \`cancelled\`.
-\`result.heat\` is stochastic heat in kT; it is never mixed with electrical energy in joules. Samples come as JSON, \`.npy\` (\`x\`, float32,
-samples x reads x units) or \`.npz\` (\`x\`, \`time_s\`, \`heat_kT\`) with \`Repr-Digest\`.
+\`result.heat\` is stochastic heat in kT; it is never mixed with electrical energy in joules.
 
+${samplesReference}
 ## Certificates
 
 \`GET /v1/jobs/{id}/certificate\` of a job that succeeded: one JSON with what the service knows about the run (job and attempts, device, firmware,

@@ -7,6 +7,7 @@ import type { OpenAPIV3_1 } from 'openapi-types';
 import { z } from 'zod';
 import { accessOf } from '../auth/matrix.ts';
 import { modelFormats } from '../models/parse.ts';
+import { sampleFormats } from '../results/formats.ts';
 import { bqmUpload } from '../schemas/models.ts';
 
 const DESCRIPTION =
@@ -62,10 +63,11 @@ function finish(document: OpenAPIV3_1.Document): OpenAPIV3_1.Document {
   const binary = (): OpenAPIV3_1.MediaTypeObject => ({
     schema: { type: 'string', contentMediaType: 'application/octet-stream' } as never,
   });
+  const text = (): OpenAPIV3_1.MediaTypeObject => ({ schema: { type: 'string' } });
   const content = (
     path: string,
     verb: 'get' | 'post',
-    where: 'body' | '200',
+    where: 'body' | '200' | '206',
   ): Record<string, OpenAPIV3_1.MediaTypeObject> => {
     const operation = document.paths?.[path]?.[verb];
     const holder = where === 'body' ? operation?.requestBody : operation?.responses?.[where];
@@ -77,7 +79,12 @@ function finish(document: OpenAPIV3_1.Document): OpenAPIV3_1.Document {
   for (const format of modelFormats) if (format !== 'application/json') upload[format] = binary();
   upload['application/x-bqm+json'] = { schema: z.toJSONSchema(bqmUpload) as never };
   content('/v1/models/{digest}', 'get', '200')['application/x-npz'] = binary();
-  content('/v1/jobs/{id}/samples', 'get', '200')['application/x-npy'] = binary();
-  content('/v1/jobs/{id}/samples', 'get', '200')['application/x-npz'] = binary();
+  const samples = content('/v1/jobs/{id}/samples', 'get', '200');
+  const partOfSamples = content('/v1/jobs/{id}/samples', 'get', '206');
+  delete partOfSamples['application/json'];
+  for (const { type, ranges } of Object.values(sampleFormats)) {
+    if (type !== 'application/json') samples[type] = type === 'text/csv' ? text() : binary();
+    if (ranges) partOfSamples[type] = binary();
+  }
   return document;
 }

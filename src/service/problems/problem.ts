@@ -30,6 +30,7 @@ export interface ProblemExtras {
   limit_bytes?: number;
   /** Of the version that is there now, as If-Match takes it. */
   currentEtag?: string;
+  length_bytes?: number;
 }
 
 /** The one error class of the service floor; its code is a row of the table. */

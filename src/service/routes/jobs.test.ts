@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DeviceError } from '../../device/index.ts';
-import { decodeNpy, decodeNpz } from '../../physics/index.ts';
 import { jobBody, startTestService, type TestService } from '../../../test/support/test-service.ts';
 
 interface Job {
@@ -235,65 +233,5 @@ describe('POST /v1/jobs/{id}/cancel', () => {
     expect(third.headers['thermoloop-device']).toBe('chip-0');
     const audit = await service.store.audit.list({ action: 'job.cancel', limit: 10 });
     expect(audit.map((row) => row.target)).toEqual(expect.arrayContaining([queued, running]));
-  });
-});
-
-describe('GET /v1/jobs/{id}/samples', () => {
-  it('gives the same numbers as JSON, .npy and .npz, each with its digest', async () => {
-    const { id } = (await submit()).json<Job>();
-    await finished(id);
-    const json = await samples(id, 'application/json');
-    expect(json.json()).toMatchObject({
-      job: id,
-      backend: 'twin',
-      shape: [3, 2, 2],
-      time_s: [0, 2.5e-6],
-      labels: ['switch-on', 'read'],
-    });
-    const { x, heat_kT } = json.json<{ x: number[][][]; heat_kT: number[] }>();
-    expect(x[2]).toEqual([
-      [1, 1],
-      [0.5, 0.5],
-    ]);
-    const npy = await samples(id, 'application/x-npy');
-    const array = decodeNpy(npy.rawPayload);
-    expect(array.shape).toEqual([3, 2, 2]);
-    expect([...(array.data as Float32Array)]).toEqual(x.flat(2));
-    const npz = await samples(id, 'application/x-npz, text/plain;q=0.1');
-    const members = decodeNpz(npz.rawPayload);
-    expect([...members.keys()]).toEqual(['x', 'time_s', 'heat_kT']);
-    expect([...(members.get('heat_kT')?.data as Float64Array)]).toEqual(heat_kT);
-    for (const response of [json, npy, npz]) {
-      const sha256 = createHash('sha256').update(response.rawPayload).digest('base64');
-      expect(response.headers['repr-digest']).toBe(`sha-256=:${sha256}:`);
-      expect(response.headers['thermoloop-backend']).toBe('twin');
-    }
-    expect((await samples(id, 'application/x-npz')).rawPayload).toEqual(npz.rawPayload);
-  });
-
-  it('leaves heat out of the .npz of a job that did not record it', async () => {
-    const { id } = (await submit({ record: { heat: false } })).json<Job>();
-    const job = await finished(id);
-    expect(job['result']).toMatchObject({ heat: null, heatReason: expect.any(String) as string });
-    const members = decodeNpz((await samples(id, 'application/x-npz')).rawPayload);
-    expect([...members.keys()]).toEqual(['x', 'time_s']);
-  });
-
-  it('offers what it has when nothing fits, and asks to wait while the job runs', async () => {
-    const id = await heldJob();
-    const early = await samples(id, 'application/x-npz');
-    expect([early.statusCode, code(early), early.headers['retry-after']]).toEqual([
-      409,
-      'job-not-finished',
-      '1',
-    ]);
-    release();
-    await finished(id);
-    const csv = await samples(id, 'text/csv');
-    expect([csv.statusCode, code(csv)]).toEqual([406, 'not-acceptable']);
-    expect(csv.json()).toMatchObject({
-      offered: ['application/json', 'application/x-npy', 'application/x-npz'],
-    });
-    expect(code(await samples('nothing', '*/*'))).toBe('unknown-job');
   });
 });

@@ -1,21 +1,34 @@
-// The samples of a finished job as JSON, .npy or .npz; the same job gives the same bytes.
+// The samples of a finished job in every format of results/formats.ts; the same job gives the same bytes.
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { readJobSamples, type JobSamples } from '../../jobs/index.ts';
-import { encodeNpy, encodeNpz, type NpyArray } from '../../physics/index.ts';
+import { z } from 'zod';
 import { caller } from '../plugins/authentication.ts';
 import { ProblemError } from '../problems/problem.ts';
+import { SampleEncoder } from '../results/encoder.ts';
+import { offeredFor, sampleFormatNames, sampleFormats } from '../results/formats.ts';
+import { provenanceOf } from '../results/provenance.ts';
+import { sendFile } from '../results/send.ts';
 import { guardProblems, idParams, problemContent } from '../schemas/common.ts';
-import { sampleDocument } from '../schemas/jobs.ts';
-import type { RouteContext } from './common.ts';
-import { chooseFormat, sendBytes } from './downloads.ts';
+import { rangeHeaders, sampleDocument } from '../schemas/samples.ts';
+import { untilGone, type RouteContext } from './common.ts';
+import { chooseFormat } from './downloads.ts';
 import { finishedJob } from './jobs.ts';
 
-const formats = ['application/json', 'application/x-npy', 'application/x-npz'] as const;
-/** About 20 MB of text and a second of work: what is larger is for .npy and .npz. */
-const JSON_NUMBERS_MAX = 2_000_000;
+const query = z.strictObject({
+  format: z
+    .enum(sampleFormatNames)
+    .optional()
+    .meta({ description: 'Instead of Accept, for links and browsers' }),
+  provenance: z.enum(['include', 'none']).optional().meta({
+    description:
+      'none leaves the member provenance out of a .npz, so that equal runs give equal files. Other formats keep it.',
+  }),
+});
 
 export function sampleRoutes(context: RouteContext): FastifyPluginAsyncZod {
+  const { store } = context;
   return async (app) => {
+    const encoder = new SampleEncoder(store);
+    app.addHook('onClose', () => encoder.close());
     app.get(
       '/v1/jobs/:id/samples',
       {
@@ -23,75 +36,48 @@ export function sampleRoutes(context: RouteContext): FastifyPluginAsyncZod {
           tags: ['jobs'],
           summary: 'The samples of a finished job',
           description:
-            'Accept: application/json; application/x-npy: x as float32 [samples][reads][units]; application/x-npz: ' +
-            'x, time_s, and heat_kT when it was recorded. Repr-Digest is the SHA-256 of the body.',
+            'By Accept, or ?format=: JSON, .npy, .npz, CSV, an Arrow IPC stream, Parquet, or the readout codes as they ' +
+            'are stored (int16 little-endian; Thermoloop-Shape, -Dtype and -State-Scale say how to read them). ' +
+            'Thermoloop-Provenance, and every format that can hold it, say where the samples come from. Repr-Digest is ' +
+            'the SHA-256 of the file, ETag the same. Range (one range, If-Range) is served for .npy, .npz and codes.',
           params: idParams,
+          querystring: query,
+          headers: rangeHeaders,
           response: {
             200: sampleDocument,
+            206: z.string().meta({ description: 'The part that Range asked for' }),
+            304: z.null().meta({ description: 'The client has the file of If-None-Match' }),
             404: problemContent('unknown-job'),
             406: problemContent('not-acceptable'),
             409: problemContent('job-not-finished, no-samples'),
+            416: problemContent('range-not-satisfiable'),
             ...guardProblems,
           },
         },
       },
       async (request, reply) => {
         const { job, about } = await finishedJob(context, caller(request), request.params.id, reply);
-        const samples = await readJobSamples(context.store, job.id);
-        if (samples === null) throw new ProblemError('no-samples', `The job ended as ${job.state}.`, about);
-        const { length } = samples.codes;
-        const format = chooseFormat(request, length > JSON_NUMBERS_MAX ? formats.slice(1) : formats);
-        const name = `samples-${job.id}`;
-        if (format === 'application/json')
-          return sendBytes(
-            reply,
-            Buffer.from(asJson(samples)),
-            'application/json; charset=utf-8',
-            `${name}.json`,
-          );
-        if (format === 'application/x-npy')
-          return sendBytes(reply, encodeNpy(states(samples)), format, `${name}.npy`);
-        return sendBytes(reply, asNpz(samples), format, `${name}.npz`);
+        const set = await store.sampleSets.findByJob(job.id);
+        if (set === null) throw new ProblemError('no-samples', `The job ended as ${job.state}.`, about);
+        const offered = offeredFor(set.samples * set.reads.length * set.units);
+        const type =
+          request.query.format === undefined
+            ? chooseFormat(
+                request,
+                offered.map((name) => sampleFormats[name].type),
+              )
+            : sampleFormats[request.query.format].type;
+        const format = offered.find((name) => sampleFormats[name].type === type);
+        if (format === undefined)
+          throw new ProblemError('not-acceptable', `These are too many samples for ${type}.`, {
+            ...about,
+            offered: offered.map((name) => sampleFormats[name].type),
+          });
+        const provenance = provenanceOf(job, set);
+        const layout = { provenance, withProvenance: request.query.provenance !== 'none' };
+        const signal = untilGone(reply, context);
+        return sendFile(request, reply, { format, layout }, { encoder, blobs: store.blobs, about, signal });
       },
     );
   };
-}
-
-function states({ set, codes }: JobSamples): NpyArray {
-  const { samples, units, reads, stateScale } = set;
-  return {
-    shape: [samples, reads.length, units],
-    data: Float32Array.from(codes, (code) => code * stateScale),
-  };
-}
-
-function asNpz(samples: JobSamples): Uint8Array {
-  const { heat_kT, set } = samples;
-  const time_s = { shape: [set.reads.length], data: Float64Array.from(set.reads, (read) => read.time_s) };
-  return encodeNpz({
-    x: states(samples),
-    time_s,
-    ...(heat_kT !== null && { heat_kT: { shape: [set.samples], data: heat_kT } }),
-  });
-}
-
-function asJson({ set, codes, heat_kT }: JobSamples): string {
-  const { samples, units, reads, stateScale } = set;
-  const x = Array.from({ length: samples }, (_s, s) =>
-    reads.map((_r, r) => {
-      const from = (s * reads.length + r) * units;
-      return Array.from(codes.subarray(from, from + units), (code) => code * stateScale);
-    }),
-  );
-  return JSON.stringify({
-    job: set.jobId,
-    device: set.device,
-    backend: set.backend,
-    model: set.model,
-    shape: [samples, reads.length, units],
-    time_s: reads.map((read) => read.time_s),
-    labels: reads.map((read) => read.label),
-    x,
-    heat_kT: heat_kT === null ? null : [...heat_kT],
-  });
 }

@@ -179,20 +179,6 @@ export const jobQuery = pageQuery.extend({
   since: z.iso.datetime().optional(),
 });
 
-export const sampleDocument = z
-  .object({
-    job: z.string(),
-    device: z.string(),
-    backend: z.string(),
-    model: digest,
-    shape: z.array(z.int()).meta({ description: 'Samples, reads, units' }),
-    time_s: z.array(z.number()).meta({ description: 'Of the reads; 0 is the switch-on of the couplings' }),
-    labels: z.array(z.string()),
-    x: z.array(z.array(z.array(z.number()))),
-    heat_kT: z.array(z.number()).nullable(),
-  })
-  .meta({ id: 'Samples' });
-
 export function jobBackend(
   row: JobView,
   devices: ReadonlyMap<string, ServiceDevice>,

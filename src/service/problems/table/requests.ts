@@ -59,6 +59,13 @@ export const requestProblems = {
     'If-Match names a version that is not the present one.',
     'Read the resource again, decide again, and send its new ETag as If-Match.',
   ),
+  'range-not-satisfiable': entry(
+    416,
+    'The file has no such bytes',
+    'final',
+    'Range begins after the end of the file, or asks for its last 0 bytes.',
+    'Ask for bytes below length_bytes, or leave Range out; HEAD tells the length.',
+  ),
   'payload-too-large': entry(
     413,
     'The body is too large',

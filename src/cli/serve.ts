@@ -1,27 +1,35 @@
-// `thermoloop serve`: the control service of one device, until it is told to stop.
+// `thermoloop serve`: the control service of one or more devices, until it is told to stop.
 import closeWithGrace from 'close-with-grace';
 import type { Command } from 'commander';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { whenParentGone } from './process-end.ts';
-import { DEVICE_EXAMPLES, serveConfig, type SettingName } from './serve/config.ts';
+import { DEVICE_EXAMPLES, serveConfig, type ServeFlags } from './serve/config.ts';
 import { startServer } from './serve/server.ts';
 
 /** Running jobs are stopped on the chip and stored as failed within this time. */
 const SHUTDOWN_MS = 10_000;
 
-type Flags = Partial<Record<SettingName, string>> & { json?: boolean; exitWithParent?: boolean };
+type Flags = Omit<ServeFlags, 'device' | 'devices'> & {
+  device?: string[];
+  json?: boolean;
+  exitWithParent?: boolean;
+};
 
 export function registerServe(program: Command): void {
   program
     .command('serve')
-    .description('Serve one device over REST and WebSocket.')
-    .option('--device <url>', 'the device: serial://..., tcp://... or replay:FILE')
+    .description('Serve devices over REST and WebSocket.')
+    .option(
+      '--device <[name=]url>',
+      'a device: serial://..., tcp://... or replay:FILE; with a name, as often as there are devices',
+      (word: string, before: string[] = []) => [...before, word],
+    )
     .option(
       '--clock <host:port>',
       'keep the virtual time of the twin with this control channel (docs/operating.md)',
     )
-    .option('--device-id <name>', 'its name in the API (chip-0)')
+    .option('--device-id <name>', 'the name of a device without one (chip-0)')
     .option('--host <address>', 'where to listen (127.0.0.1)')
     .option('--port <number>', 'for the API (8080), 0 takes a free one')
     .option('--metrics-port <number>', 'for /metrics (9464), 0 takes a free one')
@@ -34,19 +42,20 @@ export function registerServe(program: Command): void {
     .option('--json', 'print the ready line as JSON')
     .option('--exit-with-parent', 'end when the process that started this one ends')
     .addHelpText('after', `\n${DEVICE_EXAMPLES}\n`)
-    .action(async ({ json = false, exitWithParent = false, ...flags }: Flags, command: Command) => {
-      // Before anything that takes time: a parent that is gone by then must not be missed.
-      const parentGone = exitWithParent ? whenParentGone() : null;
-      const closing = await serve(flags, json, command.parent?.version() ?? '');
-      void parentGone?.then(() => closing.close());
-    });
+    .action(
+      async (
+        { json = false, exitWithParent = false, device: devices, ...flags }: Flags,
+        command: Command,
+      ) => {
+        // Before anything that takes time: a parent that is gone by then must not be missed.
+        const parentGone = exitWithParent ? whenParentGone() : null;
+        const closing = await serve({ ...flags, devices }, json, command.parent?.version() ?? '');
+        void parentGone?.then(() => closing.close());
+      },
+    );
 }
 
-async function serve(
-  flags: Partial<Record<SettingName, string>>,
-  json: boolean,
-  version: string,
-): Promise<{ close: () => void }> {
+async function serve(flags: ServeFlags, json: boolean, version: string): Promise<{ close: () => void }> {
   const config = serveConfig({
     flags,
     environment: process.env,
@@ -68,7 +77,7 @@ async function serve(
   process.stdout.write(
     json
       ? `${JSON.stringify(ready)}\n`
-      : `thermoloop serves ${config.device} at ${url} (docs: ${url}/docs, metrics: ${metricsUrl})\n`,
+      : `thermoloop serves ${config.devices.map((d) => d.url).join(', ')} at ${url} (docs: ${url}/docs, metrics: ${metricsUrl})\n`,
   );
   return closing;
 }

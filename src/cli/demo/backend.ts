@@ -136,7 +136,7 @@ async function inProcess(
   };
   const config = serveConfig({ flags: {}, environment, readFile: () => '{}' });
   const service = await startServer(
-    { ...config, device: 'memory:' },
+    { ...config, devices: config.devices.map((device) => ({ ...device, url: 'memory:' })) },
     {
       version: options.version,
       openPort: () => {

@@ -30,8 +30,7 @@ describe('the configuration of serve', () => {
       THERMOLOOP_HOST: '',
     };
     expect(config({ device: DEVICE }, environment, file)).toMatchObject({
-      device: DEVICE,
-      deviceId: 'from-variable',
+      devices: [{ id: 'from-variable', url: DEVICE }],
       host: '127.0.0.3',
       port: 81,
       metricsPort: 9464,
@@ -50,10 +49,12 @@ describe('the configuration of serve', () => {
   it('takes a control channel of a twin, and then expects a twin', () => {
     const environment = { THERMOLOOP_TWIN_CONTROL: '127.0.0.1:7701' };
     expect(config({ device: DEVICE }, environment)).toMatchObject({
-      twinControl: '127.0.0.1:7701',
+      devices: [{ twinControl: '127.0.0.1:7701', expectBackend: 'twin' }],
       expectBackend: 'twin',
     });
-    expect(config({ device: DEVICE })).toMatchObject({ twinControl: null, expectBackend: null });
+    const plain = config({ device: DEVICE });
+    expect(plain.devices).toMatchObject([{ twinControl: null, expectBackend: null }]);
+    expect(plain.expectBackend).toBeNull();
   });
 
   it.each([
@@ -87,7 +88,7 @@ describe('the configuration of serve', () => {
 
   it('asks for telemetry once a second, or as often as it is told, and not more than a device could', () => {
     const period_ms = (value?: string): number =>
-      config({ device: DEVICE }, { THERMOLOOP_TELEMETRY_PERIOD: value }).telemetryPeriod_ms;
+      config({ device: DEVICE }, { THERMOLOOP_TELEMETRY_PERIOD: value }).devices[0].telemetryPeriod_ms;
     expect([period_ms(), period_ms('0.25'), period_ms('60')]).toEqual([1000, 250, 60_000]);
     for (const value of ['0', '0.001', '61', '-1', '1e3', 'often']) {
       const { code, remedy } = refusal({ device: DEVICE }, { THERMOLOOP_TELEMETRY_PERIOD: value });
@@ -100,7 +101,7 @@ describe('the configuration of serve', () => {
 
   it('takes a line with planted faults', () => {
     const device = 'chaos+tcp://127.0.0.1:1?faults=drop:1e-6';
-    expect(config({ device }).device).toBe(device);
+    expect(config({ device }).devices[0].url).toBe(device);
   });
 
   it('says of addresses of later versions that they are not built yet', () => {
@@ -142,5 +143,86 @@ describe('the configuration of serve', () => {
 
   it.each(['{', '[]', '{"devise": "x"}', '{"device": {}}'])('refuses the file %s', (file) => {
     expect(refusal({ device: DEVICE }, { THERMOLOOP_CONFIG: 'x.json' }, file).code).toBe('bad-config-file');
+  });
+});
+
+describe('several devices', () => {
+  const [A, B] = ['tcp://127.0.0.1:1', 'serial:///dev/ttyACM0?baud=1000000'];
+  const listed = (...sources: Parameters<typeof config>) =>
+    config(...sources).devices.map(({ id, url }) => `${id} ${url}`);
+  const fileOf = (devices: object, more: object = {}) => JSON.stringify({ devices, ...more });
+  const FILE = { THERMOLOOP_CONFIG: 'x.json' };
+
+  it('are named by flags, by one variable, or by the file, the strongest of which counts alone', () => {
+    const words = [`chip-0=${A}`, `chip-1=${B}`];
+    const both = [`chip-0 ${A}`, `chip-1 ${B}`];
+    expect(listed({ devices: words })).toEqual(both);
+    expect(listed({}, { THERMOLOOP_DEVICE: ` ${words.join('\n')} ` })).toEqual(both);
+    const file = fileOf({ 'chip-0': A, 'chip-1': { url: B } });
+    expect(listed({}, FILE, file)).toEqual(both);
+    expect(listed({ devices: [`x=${A}`] }, { ...FILE, THERMOLOOP_DEVICE: words[1] }, file)).toEqual([
+      `x ${A}`,
+    ]);
+  });
+
+  it('is also one without a name, which has the name of --device-id', () => {
+    expect(listed({ devices: [A] })).toEqual([`chip-0 ${A}`]);
+    expect(listed({ devices: [A], deviceId: 'lab.7' })).toEqual([`lab.7 ${A}`]);
+    const query = 'chaos+tcp://127.0.0.1:1?faults=drop:1e-6';
+    expect(listed({ devices: [query] })).toEqual([`chip-0 ${query}`]);
+  });
+
+  it('have settings of their own in the file, which count before those for all, wherever the device is named', () => {
+    const own = { expectBackend: 'chip', captureDir: '/c', telemetryPeriod: 2 };
+    const file = fileOf({ a: { url: A, twinControl: '127.0.0.1:7701' }, b: { url: B, ...own } });
+    const { devices, expectBackend } = config({}, { ...FILE, THERMOLOOP_TELEMETRY_PERIOD: '5' }, file);
+    expect(devices).toEqual([
+      {
+        id: 'a',
+        url: A,
+        expectBackend: 'twin',
+        captureDir: null,
+        twinControl: '127.0.0.1:7701',
+        telemetryPeriod_ms: 5000,
+      },
+      {
+        id: 'b',
+        url: B,
+        expectBackend: 'chip',
+        captureDir: '/c',
+        twinControl: null,
+        telemetryPeriod_ms: 2000,
+      },
+    ]);
+    expect(expectBackend).toBeNull();
+    const elsewhere = config({ devices: ['b=tcp://127.0.0.1:9'] }, FILE, file);
+    expect(elsewhere.devices).toMatchObject([{ url: 'tcp://127.0.0.1:9', captureDir: '/c' }]);
+  });
+
+  it.each([
+    [{ devices: [A, B] }, {}, '{}', 'bad-device', 'has no name'],
+    [{ devices: [`a=${A}`, `a=${B}`] }, {}, '{}', 'bad-device', 'two devices are called a'],
+    [{ devices: [`a=${A}`, `b=${A}`] }, {}, '{}', 'bad-device', 'two devices are at'],
+    [{ devices: [`=${A}`] }, {}, '{}', 'bad-setting', 'called ""'],
+    [{ devices: [`\u{1f525}=${A}`] }, {}, '{}', 'bad-setting', 'called'],
+    [{ devices: [`a=${A}`, 'b='] }, {}, '{}', 'bad-device', ''],
+    [
+      { devices: [`a=${A}`, `b=${B}`] },
+      { THERMOLOOP_TWIN_CONTROL: '127.0.0.1:1' },
+      '{}',
+      'bad-setting',
+      'several',
+    ],
+    [{}, FILE, fileOf({}), 'no-device', 'no device'],
+    [{}, FILE, fileOf([A]), 'bad-config-file', '"devices" is not an object'],
+    [{}, FILE, fileOf({ a: 7 }), 'bad-config-file', '"devices.a" is not an object'],
+    [{}, FILE, fileOf({ a: {} }), 'bad-config-file', 'has no url'],
+    [{}, FILE, fileOf({ a: { url: A, port: 1 } }), 'bad-config-file', 'has no setting "port"'],
+    [{}, FILE, fileOf({ a: { url: [A] } }), 'bad-config-file', 'neither text nor a number'],
+    [{}, FILE, fileOf({ a: A }, { device: B }), 'bad-config-file', 'there is "devices"'],
+  ])('are refused as %j %j %s', (flags, environment, file, code, message) => {
+    const refused = refusal(flags, environment, file);
+    expect(refused.code).toBe(code);
+    expect(refused.message).toContain(message);
   });
 });

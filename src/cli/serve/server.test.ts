@@ -10,7 +10,8 @@ import { ThermoloopClient } from '../../client/client.ts';
 import { systemClock } from '../../clock/clock.ts';
 import { decodeNpz, emptyModel, encodeModelNpz } from '../../physics/index.ts';
 import { serveConfig } from './config.ts';
-import { startServer, WrongBackendError } from './server.ts';
+import { WrongBackendError } from './devices.ts';
+import { startServer } from './server.ts';
 
 const UNITS = 16;
 let folder: string;
@@ -55,9 +56,13 @@ const environment = (extra: Record<string, string> = {}) => ({
   ...extra,
 });
 
-async function start(device: string, extra: Record<string, string> = {}) {
+async function start(device: string | string[], extra: Record<string, string> = {}) {
   const log: string[] = [];
-  const config = serveConfig({ flags: { device }, environment: environment(extra), readFile: () => '{}' });
+  const config = serveConfig({
+    flags: { devices: [device].flat() },
+    environment: environment(extra),
+    readFile: () => '{}',
+  });
   const service = await startServer(config, {
     version: '0.0.0',
     logTo: { write: (line) => void log.push(line) },
@@ -112,6 +117,32 @@ describe('thermoloop serve', () => {
     expect(metrics).toMatch(/^thermoloop_link_up\{.*\} 1$/m);
     const secrets = [readFileSync(keyFile(), 'utf8').trim().slice(-43)];
     for (const secret of secrets) expect(service.log.join('')).not.toContain(secret);
+  });
+
+  it('serves several devices, each with a queue and metrics of its own', async () => {
+    const [a, b] = [await startTwin(), await startTwin()];
+    const service = await start([`left=${a.url}`, `right=${b.url}`]);
+    const client = await clientFor(service.url);
+    const { items } = (await client.json('GET', '/v1/devices')) as unknown as { items: object[] };
+    expect(items).toMatchObject([
+      { id: 'left', url: a.url, state: 'ready' },
+      { id: 'right', url: b.url, state: 'ready' },
+    ]);
+    const digest = await client.uploadModel(model);
+    const jobs = await Promise.all(
+      ['left', 'right'].map(async (id) => {
+        const { id: job } = await client.json('POST', '/v1/jobs', { ...jobOf(digest, 20), device: { id } });
+        return client.wait(`/v1/jobs/${job}`);
+      }),
+    );
+    expect(jobs).toMatchObject([
+      { state: 'succeeded', result: { provenance: { device: 'left' } } },
+      { state: 'succeeded', result: { provenance: { device: 'right' } } },
+    ]);
+    // Counted when the heat of the job has been read back, which is after its end is told.
+    const metrics = async () => (await fetch(service.metricsUrl)).text();
+    for (const device of ['left', 'right'])
+      await expect.poll(metrics).toContain(`thermoloop_samples_total{device="${device}",backend="twin"} 20`);
   });
 
   it('ends a job as link-lost when the twin goes away, and is ready again when it is back', async () => {

@@ -3,9 +3,12 @@
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import websocket from '@fastify/websocket';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { withoutSecrets } from './auth/keys.ts';
 import type { ServiceContext, ServiceOptions } from './context.ts';
 import { LiveHub } from './live/hub.ts';
 import { registerAudit } from './plugins/audit.ts';
@@ -15,6 +18,7 @@ import { RequestsUnderWay } from './plugins/idempotency.ts';
 import { registerOpenApi } from './plugins/openapi.ts';
 import { ProblemError } from './problems/problem.ts';
 import { aboutRoutes } from './routes/about.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { calibrationRoutes } from './routes/calibrations.ts';
 import { certificateRoutes } from './routes/certificates.ts';
 import { deviceRoutes } from './routes/devices.ts';
@@ -26,6 +30,7 @@ import { modelRoutes } from './routes/models.ts';
 import { problemRoutes } from './routes/problems.ts';
 import { sampleRoutes } from './routes/samples.ts';
 import { telemetryRoutes } from './routes/telemetry.ts';
+import { ticketRoutes } from './routes/tickets.ts';
 
 /** Every body but a model's. */
 const BODY_BYTES_MAX = 2 ** 20;
@@ -34,6 +39,8 @@ export const REQUESTS_PER_MINUTE = 600;
 /** A model of 48 MB over a 10 Mbit/s line takes 40 s. */
 const REQUEST_TIMEOUT_MS = 300_000;
 const WS_MESSAGE_BYTES_MAX = 64 * 1024;
+/** From the request for an upgrade to the WebSocket. */
+const UPGRADE_TIMEOUT_MS = 10_000;
 
 /** Builds the service; `ready()`, `inject()` and `listen()` are Fastify's. */
 export async function createService(options: ServiceOptions): Promise<FastifyInstance> {
@@ -53,10 +60,10 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   registerErrors(app);
   registerCorrelation(app, options);
   await app.register(helmet, { contentSecurityPolicy: false, hsts: options.tls !== undefined });
+  await registerWebSocket(app);
   registerAuthentication(app, context);
   registerAudit(app, context);
   await registerRateLimit(app, requestsPerMinute);
-  await app.register(websocket, { options: { maxPayload: WS_MESSAGE_BYTES_MAX } });
   await registerOpenApi(app);
 
   const hub = new LiveHub(context);
@@ -76,13 +83,15 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   await app.register(certificateRoutes(context));
   await app.register(calibrationRoutes(context));
   await app.register(keyRoutes(context, (keyId) => hub.closeKey(keyId)));
+  await app.register(ticketRoutes(context));
+  await app.register(auditRoutes(context));
   await app.register(liveRoutes(hub));
   return app;
 }
 
 function newFastify({ logger, tls }: ServiceOptions): FastifyInstance {
   return Fastify({
-    ...(logger !== undefined && { loggerInstance: logger }),
+    ...(logger !== undefined && { loggerInstance: withoutSecretsInUrls(logger) }),
     ...(tls !== undefined && { https: { cert: tls.cert, key: tls.key } }),
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -95,6 +104,29 @@ function newFastify({ logger, tls }: ServiceOptions): FastifyInstance {
     clientErrorHandler: onClientError,
     routerOptions: { maxParamLength: 200 },
   });
+}
+
+/**
+ * Before the guard: its own hook must have run when the guard refuses, or the socket of a refused upgrade stays open. What
+ * never reaches a hook (a URL that cannot be read) is closed by the time-out, which an accepted WebSocket takes off.
+ */
+async function registerWebSocket(app: FastifyInstance): Promise<void> {
+  await app.register(websocket, { options: { maxPayload: WS_MESSAGE_BYTES_MAX } });
+  app.server.on('upgrade', (_request, socket: Partial<Pick<Socket, 'setTimeout'>> & Duplex) => {
+    // What injectWS of a test hands in has none.
+    socket.setTimeout?.(UPGRADE_TIMEOUT_MS, () => socket.destroy());
+  });
+}
+
+/** Fastify logs every URL; a ticket, or a key that was put there by mistake, stays out of the log. */
+function withoutSecretsInUrls(logger: FastifyBaseLogger): FastifyBaseLogger {
+  const req = ({ method, url, host, ip }: FastifyRequest) => ({
+    method,
+    url: withoutSecrets(url),
+    host,
+    remoteAddress: ip,
+  });
+  return logger.child({}, { serializers: { req } });
 }
 
 function registerCorrelation(app: FastifyInstance, { onRequest }: ServiceOptions): void {

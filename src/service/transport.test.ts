@@ -122,6 +122,23 @@ describe('requests that are not well-formed', () => {
   });
 });
 
+describe('an upgrade that is refused', () => {
+  const upgrade = (path: string, more = ''): string =>
+    `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n${more}\r\n`;
+
+  it.each([
+    ['/v1/ws', '', 401],
+    ['/v1/ws', 'Authorization: Bearer x\r\n', 401],
+    ['/v1/ws?ticket=x', '', 401],
+    ['/nowhere', '', 404],
+    ['/%zz', '', 400],
+  ])('GET %s %j is %d, and its connection is closed', async (path, more, status) => {
+    // The exchange ends when the service closes; a connection that stays is one that nobody will ever close.
+    expect(await exchange(upgrade(path, more))).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  });
+});
+
 describe('defects of the service', () => {
   it('answers 500 without a word about the inside, and logs the cause', async () => {
     vi.spyOn(service.store.jobs, 'find').mockRejectedValueOnce(new TypeError('secret-detail at /srv/app.ts'));

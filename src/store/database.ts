@@ -125,6 +125,12 @@ export interface IdempotencyTable {
   expires_at_ms: number;
 }
 
+export interface TicketTable {
+  secret_sha256: string;
+  key_id: string;
+  expires_at_ms: number;
+}
+
 export interface AuditTable {
   id: string;
   at_ms: number;
@@ -236,6 +242,7 @@ export interface Tables {
   calibration: CalibrationTable;
   api_key: ApiKeyTable;
   idempotency: IdempotencyTable;
+  ticket: TicketTable;
   audit: AuditTable;
   certificate: CertificateTable;
   device_lease: DeviceLeaseTable;

@@ -11,6 +11,7 @@ import { keyLimits } from './migrations/0005-key-limits.ts';
 import { queue } from './migrations/0006-queue.ts';
 import { blobs } from './migrations/0007-blobs.ts';
 import { deviceUse } from './migrations/0008-device-use.ts';
+import { tickets } from './migrations/0009-tickets.ts';
 import type { Migration } from './migrations/migration.ts';
 
 /** In order; the version of a step is its place, counted from 1. */
@@ -23,6 +24,7 @@ export const MIGRATIONS: readonly Migration[] = [
   queue,
   blobs,
   deviceUse,
+  tickets,
 ];
 
 /**

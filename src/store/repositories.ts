@@ -20,6 +20,7 @@ import type {
   KeyRow,
   ModelRow,
   SampleSetRow,
+  TicketRow,
 } from './rows.ts';
 
 /** What the store fills in when a row is made. */
@@ -204,9 +205,23 @@ export interface IdempotencyRepository {
   prune(): Promise<number>;
 }
 
+export interface TicketRepository {
+  /** @param ticket its life is counted on the clock that all hosts share */
+  add(ticket: Pick<TicketRow, 'secretSha256' | 'keyId'> & { life_ms: number }): Promise<TicketRow>;
+  /** Uses a ticket up: the id of its key, once; null when there is none, or not any more. */
+  take(secretSha256: string): Promise<string | null>;
+}
+
+export interface AuditFilter extends Page {
+  keyId?: string;
+  action?: string;
+  target?: string;
+  since_ms?: number;
+}
+
 export interface AuditRepository {
   append(row: Born<AuditRow, 'id' | 'at_ms'>): Promise<AuditRow>;
-  list(filter?: Page & { keyId?: string; action?: string }): Promise<AuditRow[]>;
+  list(filter?: AuditFilter): Promise<AuditRow[]>;
 }
 
 export interface CertificateRepository {
@@ -262,6 +277,7 @@ export interface Repositories {
   readonly calibrations: CalibrationRepository;
   readonly keys: KeyRepository;
   readonly idempotency: IdempotencyRepository;
+  readonly tickets: TicketRepository;
   readonly audit: AuditRepository;
   readonly certificates: CertificateRepository;
   readonly leases: LeaseRepository;

@@ -251,6 +251,14 @@ export interface KeyRow {
   lastUsedAt_ms: number | null;
 }
 
+/** A ticket for one socket of a key; the secret itself is never stored. */
+export interface TicketRow {
+  /** SHA-256 of the secret, 64 hex digits. */
+  secretSha256: string;
+  keyId: string;
+  expiresAt_ms: number;
+}
+
 /** The stored answer to one request that carried an Idempotency-Key (service-api.md, section 5). */
 export interface IdempotencyRow {
   keyId: string;

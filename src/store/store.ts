@@ -31,6 +31,7 @@ import { modelRepository } from './tables/models.ts';
 import { sampleSetRepository } from './tables/sample-sets.ts';
 import { smallBlobRepository } from './tables/small-blobs.ts';
 import { useLeaseRepository } from './tables/use-leases.ts';
+import { ticketRepository } from './tables/tickets.ts';
 import { createUlidSource } from './ulid.ts';
 
 export interface StoreOptions {
@@ -180,6 +181,7 @@ function repositories(context: Context): Repositories {
     calibrations,
     keys: guarded(context, 'keys', keyRepository(context)),
     idempotency: guarded(context, 'idempotency', idempotencyRepository(context)),
+    tickets: guarded(context, 'tickets', ticketRepository(context)),
     audit: guarded(context, 'audit', auditRepository(context)),
     certificates: guarded(context, 'certificates', certificateRepository(context)),
     leases: guarded(context, 'leases', leaseRepository(context)),

@@ -114,8 +114,13 @@ export const routeAccess: Readonly<Record<string, Access>> = {
   'POST /v1/keys': ['keys:admin', 'keys:create'],
   'PATCH /v1/keys/:id': ['keys:admin'],
   'DELETE /v1/keys/:id': ['keys:admin'],
+  'POST /v1/tickets': ['device:read'],
+  'GET /v1/audit': ['audit:read'],
   'GET /v1/ws': ['device:read'],
 };
+
+/** Routes that also take a ticket (`?ticket=`): browsers cannot send a header with what they open there. */
+export const ticketRoutes: readonly string[] = ['GET /v1/ws', 'GET /v1/events'];
 
 /** The access of a registered route; HEAD is as GET, everything below /docs/ belongs to the docs page. */
 export function accessOf(method: string, url: string): Access | undefined {

@@ -18,4 +18,10 @@ scopes of that role or fewer, an expiry (\`expiresAt\`), and limits:
 \`GET /v1/keys/{id}\`: without it 428, with an old one 412. The sockets of the key are closed, so that they come back with what holds now. A key that was
 made by an older version keeps the scopes its role had then; an edit with \`scopes\` gives it newer ones. Whoever holds \`keys:admin\` can make any key:
 limits of such a key bind itself, not those it makes.
+
+\`POST /v1/tickets\` gives a ticket for one socket, \`tlt_<secret>\`: for 30 s \`GET /v1/ws?ticket=...\` opens once with it, as the key that asked for it. That is
+for browsers, which cannot send a header there. A ticket is used up in the database, so also where several hosts share it; its secret is kept as a hash.
+
+\`GET /v1/audit\` (\`audit:read\`) tells who did what, newest first, by \`key\`, \`action\`, \`target\` and \`since\`. Every write that takes effect has one row, in the
+transaction of its effect; a refused write of a known key has one with \`outcome\` \`refused: <code>\`.
 `;

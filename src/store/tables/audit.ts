@@ -26,6 +26,8 @@ export function auditRepository(context: Context): AuditRepository {
       if (filter.after !== undefined) query = query.where('id', compare, filter.after);
       if (filter.keyId !== undefined) query = query.where('key_id', '=', filter.keyId);
       if (filter.action !== undefined) query = query.where('action', '=', filter.action);
+      if (filter.target !== undefined) query = query.where('target', '=', filter.target);
+      if (filter.since_ms !== undefined) query = query.where('at_ms', '>=', filter.since_ms);
       return (await query.execute()).map(toRow);
     },
   };

@@ -39,7 +39,7 @@ const rooms = {
   certificate: ['physics'],
   physics: [],
   clock: [],
-  client: [],
+  client: ['physics'],
 };
 const forbid = (name, path, to, comment) => ({
   name,

@@ -1,9 +1,11 @@
-// Generates docs/openapi.json, docs/api.md and docs/problems.md from the routes, the matrix and the problem table.
+// Generates docs/openapi.json, docs/api.md, docs/problems.md and the types of the client from the routes, the matrix and
+// the problem table.
 import { createService, problemsMarkdown } from '../../src/service/index.ts';
 import { apiMarkdown, type OpenApiDocument } from '../../src/service/reference.ts';
 import type { JobRunner } from '../../src/jobs/index.ts';
 import type { Store } from '../../src/store/index.ts';
 import { systemClock } from '../../src/clock/clock.ts';
+import { clientTypes } from '../client-types.ts';
 
 export async function outputs(): Promise<Map<string, string>> {
   // Only registered, never asked: the document needs neither a store nor a device.
@@ -23,5 +25,6 @@ export async function outputs(): Promise<Map<string, string>> {
     ['docs/openapi.json', `${JSON.stringify(document, null, 2)}\n`],
     ['docs/api.md', apiMarkdown(document)],
     ['docs/problems.md', problemsMarkdown()],
+    ['src/client/generated/api.ts', await clientTypes(document)],
   ]);
 }

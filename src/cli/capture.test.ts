@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startTwin, until } from '../../test/support/processes.ts';
-import { ThermoloopClient } from '../client/client.ts';
+import { ThermoloopClient } from '../client/index.ts';
 import { summariseCapture } from '../link/index.ts';
 import { emptyModel, encodeModelNpz } from '../physics/index.ts';
 import { readCapture } from '../transports/index.ts';

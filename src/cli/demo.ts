@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { encodeModelNpz } from '../physics/index.ts';
 import { trainInWorker, type TrainingResult } from '../training/index.ts';
-import { ThermoloopClient } from '../client/client.ts';
+import { ThermoloopClient } from '../client/index.ts';
 import { startBackend, transports, type TransportName } from './demo/backend.ts';
 import { runLoop } from './demo/loop.ts';
 import { summarise, table, writeResults } from './demo/report.ts';
@@ -97,8 +97,9 @@ async function demo(options: DemoOptions, version: string): Promise<void> {
     progress.note(`twin and service are up: ${backend.description}`);
     const { trained, train_s } = await train(progress, stop.signal);
     const client = new ThermoloopClient({ baseUrl: backend.url, key: backend.key, signal: stop.signal });
-    const device = await client.json('GET', `/v1/devices/${backend.deviceId}`);
-    const capabilities = await client.json('GET', `/v1/devices/${backend.deviceId}/capabilities`);
+    const params = { path: { id: backend.deviceId } };
+    const device = await client.get('/v1/devices/{id}', { params });
+    const capabilities = await client.get('/v1/devices/{id}/capabilities', { params });
     const loop = await runLoop(
       client,
       {
@@ -107,16 +108,16 @@ async function demo(options: DemoOptions, version: string): Promise<void> {
         samples: SAMPLES,
         holds: HOLDS,
         units: trained.model.units,
-        duration_s: DURATION * Number(capabilities['timeUnit_s']),
-        seed: capabilities['seed'] === true ? options.seed : null,
+        duration_s: DURATION * capabilities.timeUnit_s,
+        seed: capabilities.seed ? options.seed : null,
       },
       progress,
     );
     progress.close();
     const { summary, scored, heat_kT } = summarise(loop, trained.prototypes, {
       transport: backend.transport,
-      backend: String(device['backend']),
-      seed: capabilities['seed'] === true ? options.seed : null,
+      backend: String(device.backend),
+      seed: capabilities.seed ? options.seed : null,
       train_s,
       total_s: (performance.now() - started) / 1000,
     });

@@ -2,7 +2,7 @@
 // device comes back by itself when the twin does.
 import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ClientError } from '../../src/client/client.ts';
+import { ClientError } from '../../src/client/index.ts';
 import { encodeModelNpz, emptyModel } from '../../src/physics/index.ts';
 import { scratch, startService, startTwin, until, type RunningService } from '../support/processes.ts';
 

@@ -1,7 +1,7 @@
 // Bad input against the real service: every refusal is a problem document with a code and a remedy, and changes nothing.
 import { createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ClientError } from '../../src/client/client.ts';
+import { ClientError } from '../../src/client/index.ts';
 import { emptyModel, encodeModelNpz, encodeNpz, type Model } from '../../src/physics/index.ts';
 import { scratch, startService, startTwin, type RunningService } from '../support/processes.ts';
 

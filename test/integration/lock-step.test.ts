@@ -1,7 +1,7 @@
 // Twin and service as two processes on one virtual clock, as a user starts them.
 import { afterEach, describe, expect, it } from 'vitest';
 import { TwinControl } from '../../src/cli/control/client.ts';
-import type { Resource } from '../../src/client/client.ts';
+import type { Resource } from '../../src/client/index.ts';
 import { emptyModel, encodeModelNpz } from '../../src/physics/index.ts';
 import { scratch, startService, startTwin, until, type RunningService } from '../support/processes.ts';
 

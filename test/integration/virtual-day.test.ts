@@ -2,7 +2,7 @@
 // all at work; and twice the same.
 import { createHash } from 'node:crypto';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Resource } from '../../src/client/client.ts';
+import type { Resource } from '../../src/client/index.ts';
 import { emptyModel, encodeModelNpz } from '../../src/physics/index.ts';
 import { startVirtualService } from '../support/virtual-service.ts';
 

@@ -3,7 +3,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ThermoloopClient } from '../../src/client/client.ts';
+import { ThermoloopClient } from '../../src/client/index.ts';
 import { startChild, type Child } from '../../src/cli/demo/children.ts';
 
 export const hasSocat = spawnSync('socat', ['-V']).status === 0;
@@ -49,7 +49,9 @@ export function startTwin(options: {
 export interface RunningService {
   child: Child;
   url: string;
-  /** With an operator's key. */
+  /** An operator's. */
+  key: string;
+  /** With that key; never sends a request twice. */
   client: ThermoloopClient;
 }
 
@@ -67,8 +69,10 @@ export async function startService(
   );
   const url = String(child.ready['url']);
   const bootstrap = new ThermoloopClient({ baseUrl: url, key: readFileSync(keyFile, 'utf8').trim() });
-  const { key } = await bootstrap.json('POST', '/v1/keys', { name: 'test', role: 'operator' });
-  return { child, url, client: new ThermoloopClient({ baseUrl: url, key: String(key) }) };
+  const { key } = await bootstrap.createKey({ name: 'test', role: 'operator' });
+  // Tests want to see every refusal, not the success after it.
+  const client = new ThermoloopClient({ baseUrl: url, key, retry: { attempts: 1 } });
+  return { child, url, key, client };
 }
 
 /** Waits until a condition holds, looking every 50 ms; throws after the limit. Returns the seconds it took. */

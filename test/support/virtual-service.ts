@@ -5,7 +5,7 @@ import { loadProfile } from '../../firmware-sim/chip/index.ts';
 import { attachMemory, createTwin } from '../../firmware-sim/ports/index.ts';
 import { serveConfig } from '../../src/cli/serve/config.ts';
 import { startServer } from '../../src/cli/serve/server.ts';
-import { ThermoloopClient } from '../../src/client/client.ts';
+import { ThermoloopClient } from '../../src/client/index.ts';
 import { VirtualClock } from '../../src/clock/virtual-clock.ts';
 import { VirtualTime } from '../../src/clock/virtual-time.ts';
 import { createMemoryPair, type Port } from '../../src/transports/index.ts';

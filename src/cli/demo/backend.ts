@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { attachMemory, createTwin } from '../../../firmware-sim/ports/index.ts';
-import { ThermoloopClient } from '../../client/client.ts';
+import { ThermoloopClient } from '../../client/index.ts';
 import { systemClock } from '../../clock/clock.ts';
 import { createMemoryPair } from '../../transports/index.ts';
 import { serveConfig } from '../serve/config.ts';
@@ -155,6 +155,5 @@ async function inProcess(
 async function demoKey(url: string, keyFile: string): Promise<string> {
   const bootstrap = readFileSync(keyFile, 'utf8').trim();
   const admin = new ThermoloopClient({ baseUrl: url, key: bootstrap });
-  const created = await admin.json('POST', '/v1/keys', { name: 'demo', role: 'operator' });
-  return String(created['key']);
+  return (await admin.createKey({ name: 'demo', role: 'operator' })).key;
 }

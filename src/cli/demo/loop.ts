@@ -1,7 +1,6 @@
 // The loop of the demo, over REST only: model up, noise temperature calibrated, samples drawn and read back.
-import type { ThermoloopClient, Resource } from '../../client/client.ts';
-import { ClientError } from '../../client/client.ts';
-import type { Progress } from '../progress.ts';
+import type { Calibration, Job, ThermoloopClient } from '../../client/index.ts';
+import type { Progress, Step } from '../progress.ts';
 
 export interface LoopRequest {
   deviceId: string;
@@ -18,8 +17,8 @@ export interface LoopRequest {
 }
 
 export interface LoopResult {
-  calibration: Resource;
-  job: Resource;
+  calibration: Calibration;
+  job: Job;
   /** The file as downloaded: members x [samples][reads][units], time_s, heat_kT. */
   samples: Uint8Array;
 }
@@ -29,55 +28,58 @@ export async function runLoop(
   request: LoopRequest,
   progress: Progress,
 ): Promise<LoopResult> {
-  const upload = progress.step('model');
-  const digest = await client.uploadModel(request.model);
-  upload.end(digest.slice(0, 23));
-
+  const model = await shown(
+    progress,
+    'model',
+    () => client.uploadModel(request.model),
+    (digest) => digest.slice(0, 23),
+  );
   const seed = request.seed === null ? {} : { seed: request.seed };
-  const calibration = await finish(client, progress, 'calibrate', '/v1/calibrations', {
-    kind: 'noise-temperature',
-    device: request.deviceId,
-    options: { holds: request.holds, units: request.units, ...seed },
-  });
-  const job = await finish(client, progress, 'relax', '/v1/jobs', {
-    mode: 'relax',
-    model: digest,
-    device: { id: request.deviceId },
-    relax: { duration_s: request.duration_s, readAt_s: [request.duration_s], initial: { kind: 'thermal' } },
-    samples: { count: request.samples },
-    record: { heat: true },
-    labels: { made: 'thermoloop demo' },
-    ...seed,
-  });
-  const download = progress.step('download');
-  // Without the ids of this run: the same seed gives the same file.
-  const samples = await client.download(`/v1/jobs/${job.id}/samples?provenance=none`, 'application/x-npz');
-  download.end(`${(samples.byteLength / 1e6).toFixed(1)} MB`);
+  const { deviceId: id, duration_s } = request;
+  const calibration = await shown(progress, 'calibrate', (step) =>
+    client.calibrate(
+      {
+        device: id,
+        kind: 'noise-temperature',
+        options: { holds: request.holds, units: request.units, ...seed },
+      },
+      { onProgress: ({ done, total }) => step.update(done, total) },
+    ),
+  );
+  const job = await shown(progress, 'relax', (step) =>
+    client.runJob(
+      {
+        mode: 'relax',
+        model,
+        device: { id },
+        relax: { duration_s, readAt_s: [duration_s], initial: { kind: 'thermal' } },
+        samples: { count: request.samples },
+        record: { heat: true },
+        labels: { made: 'thermoloop demo' },
+        ...seed,
+      },
+      { onProgress: ({ done, total }) => step.update(done, total) },
+    ),
+  );
+  const samples = await shown(
+    progress,
+    'download',
+    // Without the ids of this run: the same seed gives the same file.
+    () => client.download(`/v1/jobs/${job.id}/samples?provenance=none`, 'application/x-npz'),
+    ({ byteLength }) => `${(byteLength / 1e6).toFixed(1)} MB`,
+  );
   return { calibration, job, samples };
 }
 
-/** Creates a job or a calibration, shows its progress, and insists that it succeeds. */
-async function finish(
-  client: ThermoloopClient,
+/** Does one step, and shows it. */
+async function shown<T>(
   progress: Progress,
   name: string,
-  path: string,
-  body: object,
-): Promise<Resource> {
+  work: (step: Step) => Promise<T>,
+  tell: (result: T) => string = () => 'done',
+): Promise<T> {
   const step = progress.step(name);
-  const { id } = await client.json('POST', path, body);
-  const ended = await client.wait(
-    `${path}/${id}`,
-    ({ progress: now }) => now && step.update(now.done, now.total),
-  );
-  if (ended.state !== 'succeeded') {
-    const why = ended.cause ?? ended.state;
-    const failure = ended['failure'] as { message?: string; remedy?: string } | null | undefined;
-    throw new ClientError(
-      { code: String(why), remedy: failure?.remedy ?? '' },
-      `${name} ended as ${ended.state} (${why}): ${failure?.message ?? `see ${path}/${ended.id}`}`,
-    );
-  }
-  step.end('done');
-  return ended;
+  const result = await work(step);
+  step.end(tell(result));
+  return result;
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTwin, serveTcp } from '../../../firmware-sim/ports/index.ts';
-import { ThermoloopClient } from '../../client/client.ts';
+import { ThermoloopClient } from '../../client/index.ts';
 import { systemClock } from '../../clock/clock.ts';
 import { decodeNpz, emptyModel, encodeModelNpz } from '../../physics/index.ts';
 import { serveConfig } from './config.ts';

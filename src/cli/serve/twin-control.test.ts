@@ -9,7 +9,7 @@ import { describeMethods, faultMethods, serveControl } from '../../../firmware-s
 import { FakeCore, LIMITS } from '../../../firmware-sim/firmware/board.test-support.ts';
 import { createController, twinCapabilities } from '../../../firmware-sim/firmware/index.ts';
 import { createTwin, serveTcp, type Twin } from '../../../firmware-sim/ports/index.ts';
-import { ThermoloopClient } from '../../client/client.ts';
+import { ThermoloopClient } from '../../client/index.ts';
 import { systemClock } from '../../clock/clock.ts';
 import { emptyModel, encodeModelNpz } from '../../physics/index.ts';
 import { serveConfig } from './config.ts';

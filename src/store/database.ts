@@ -227,6 +227,11 @@ export interface CaptureTable {
   created_at_ms: number;
 }
 
+export interface SettingTable {
+  name: string;
+  value: string;
+}
+
 export interface SchemaVersionTable {
   version: number;
   name: string;
@@ -253,5 +258,6 @@ export interface Tables {
   active_calibration: ActiveCalibrationTable;
   calibration_move: CalibrationMoveTable;
   capture: CaptureTable;
+  setting: SettingTable;
   schema_version: SchemaVersionTable;
 }

@@ -19,6 +19,10 @@ export function sqliteDialect(file: string): StorageDialect & { database: Databa
       kysely: new Dialect({ database }),
       // Transactions take turns on the one connection there is.
       keepRows: (query) => query,
+      alone: (db, work) => work(db), // the directory is locked
+      prepare: () => Promise.resolve(),
+      now_ms: null,
+      listen: null,
       classify,
       database,
     };

@@ -10,6 +10,10 @@ export const StoreErrorCode = {
   conflict: 'conflict',
   /** The lease of the device has moved on: another host drives it, and this write came too late. */
   staleFence: 'stale-fence',
+  /** The database cannot be reached; whether the last write was kept is not known. */
+  unavailable: 'storage-unavailable',
+  /** Another transaction was in the way; nothing was written. */
+  busy: 'storage-busy',
   failed: 'storage-failed',
 } as const;
 export type StoreErrorCode = (typeof StoreErrorCode)[keyof typeof StoreErrorCode];
@@ -22,9 +26,17 @@ const REMEDY: Record<StoreErrorCode, string> = {
   'not-found': 'Check the id: the row may never have existed, or belong to another data directory.',
   conflict: 'Read the present state and decide again.',
   'stale-fence': 'Drop what was to be written: the host that holds the device now does the work again.',
+  'storage-unavailable':
+    'Send the request again, with the same Idempotency-Key; if it lasts, see that the database runs and can be reached.',
+  'storage-busy': 'Send the request again: another one was changing the same rows.',
   'storage-failed': 'Look at the cause in the log: permissions, disk errors or a damaged database file.',
 };
-const RETRYABLE: ReadonlySet<StoreErrorCode> = new Set(['storage-full', 'locked']);
+const RETRYABLE: ReadonlySet<StoreErrorCode> = new Set([
+  'storage-full',
+  'locked',
+  'storage-unavailable',
+  'storage-busy',
+]);
 
 /** Every failure of the store that a caller can act on. `cause` keeps the original error. */
 export class StoreError extends Error {

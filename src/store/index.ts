@@ -4,6 +4,7 @@ export * from './rows.ts';
 export type * from './repositories.ts';
 export type * from './device-use.ts';
 export { openStore } from './store.ts';
+export type { StoreChange } from './dialect.ts';
 export type { BlobsPlace, Store, StoreOptions } from './store.ts';
 export { openCertificateKeys } from './certificate-keys.ts';
 export type { CertificateKeys, PublishedKey } from './certificate-keys.ts';

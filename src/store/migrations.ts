@@ -12,6 +12,7 @@ import { queue } from './migrations/0006-queue.ts';
 import { blobs } from './migrations/0007-blobs.ts';
 import { deviceUse } from './migrations/0008-device-use.ts';
 import { tickets } from './migrations/0009-tickets.ts';
+import { settings } from './migrations/0010-settings.ts';
 import type { Migration } from './migrations/migration.ts';
 
 /** In order; the version of a step is its place, counted from 1. */
@@ -25,6 +26,7 @@ export const MIGRATIONS: readonly Migration[] = [
   blobs,
   deviceUse,
   tickets,
+  settings,
 ];
 
 /**

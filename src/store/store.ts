@@ -8,10 +8,12 @@ import type { Clock } from '../clock/clock.ts';
 import { blobStore } from './blobs/blobs.ts';
 import { openFileBlobs } from './blobs/files.ts';
 import type { BlobPlace } from './blobs/place.ts';
+import { declareBlobs } from './blobs/declared.ts';
 import { rowBlobs } from './blobs/rows.ts';
 import type { Tables } from './database.ts';
 import { sqliteDialect } from './dialect-sqlite.ts';
-import type { StorageDialect } from './dialect.ts';
+import { postgresDialect } from './dialect-postgres.ts';
+import type { ChangeListener, StorageDialect, StoreChange } from './dialect.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { StoreError, toStoreError } from './errors.ts';
 import { migrate } from './migrations.ts';
@@ -38,7 +40,9 @@ export interface StoreOptions {
   /** Made when absent. One process per directory. */
   dataDir: string;
   clock: Clock;
-  /** Where big blobs lie: in the database, or in this directory. Files of the data directory unless told. */
+  /** postgres://user:password@host/name, for several hosts on one database. Unless told, SQLite in `dataDir`. */
+  database?: string;
+  /** Where big blobs lie. Files of the data directory unless told; with `database` it has to be told. */
   blobs?: BlobsPlace;
 }
 
@@ -48,6 +52,7 @@ export type BlobsPlace = string;
 export interface Store extends Repositories {
   readonly blobs: BlobStore;
   readonly dataDir: string;
+  readonly dialect: StorageDialect['name'];
   /**
    * Runs `work` in one transaction: all of it is kept or nothing is. Use only the repositories handed in; asking the
    * store itself from inside is refused, because it would wait for its own transaction. Blobs go in before it.
@@ -58,22 +63,34 @@ export interface Store extends Repositories {
   newId(): string;
   /** Rejects when the database does not answer; for readiness. */
   check(): Promise<void>;
+  /**
+   * Tells what other processes have committed; nothing ever where one process has the database (SQLite).
+   * @param onGap changes may have been missed meanwhile: look at everything again
+   * @returns ends it
+   */
+  onChange(onChange: (change: StoreChange) => void, onGap?: () => void): () => void;
   close(): Promise<void>;
 }
 
 /**
  * Opens (and if need be makes or migrates) the data directory.
- * Errors: `locked` names the holder; `schema-too-new`; `storage-full`; `storage-failed`.
+ * Errors: `locked` names the holder; `schema-too-new`; `storage-unavailable`; `storage-full`; `storage-failed`.
  */
-export async function openStore({ dataDir, clock, blobs }: StoreOptions): Promise<Store> {
+export async function openStore({ dataDir, clock, database, blobs }: StoreOptions): Promise<Store> {
+  if (database !== undefined && blobs === undefined) throw undeclaredBlobs();
   makeDirectory(dataDir);
   const lock = lockDirectory(dataDir, clock.wall_ms());
   try {
     const files = await openFiles(dataDir, blobs);
-    const dialect = sqliteDialect(join(dataDir, 'thermoloop.db'));
+    const dialect =
+      database === undefined ? sqliteDialect(join(dataDir, 'thermoloop.db')) : postgresDialect(database);
     const db = new Kysely<Tables>({ dialect: dialect.kysely });
     try {
-      await migrate(db, () => clock.wall_ms());
+      await dialect.alone(db, async (one) => {
+        await migrate(one, () => clock.wall_ms());
+        await dialect.prepare(one);
+        if (database !== undefined && blobs !== undefined) await declareBlobs(one, blobs);
+      });
       return await makeStore({ dataDir, clock, dialect, db, files, release: () => lock.release() });
     } catch (error) {
       await db.destroy();
@@ -83,6 +100,12 @@ export async function openStore({ dataDir, clock, blobs }: StoreOptions): Promis
     lock.release();
     throw error;
   }
+}
+
+function undeclaredBlobs(): StoreError {
+  return new StoreError('storage-failed', "several hosts can use this database, but not each other's files", {
+    remedy: 'Say where blobs lie, THERMOLOOP_BLOBS: "database", or a directory that all hosts share.',
+  });
 }
 
 /** Null when the database has all blobs. */
@@ -115,6 +138,11 @@ async function makeStore(parts: Parts): Promise<Store> {
     random: randomBytes,
     after: await lastId(db),
   });
+  const listeners = new Set<ChangeListener>();
+  const listening = await dialect.listen?.({
+    onChange: (change) => listeners.forEach((listener) => listener.onChange(change)),
+    onGap: () => listeners.forEach((listener) => listener.onGap?.()),
+  });
   const open = new AsyncLocalStorage<{ open: boolean }>();
   const outside = (): Kysely<Tables> => {
     if (open.getStore()?.open !== true) return db;
@@ -129,7 +157,7 @@ async function makeStore(parts: Parts): Promise<Store> {
       return here.isTransaction ? work(here) : here.transaction().execute(work);
     },
     clock,
-    now_ms: async () => clock.wall_ms(),
+    now_ms: async () => (dialect.now_ms === null ? clock.wall_ms() : dialect.now_ms(connection())),
     newId,
     dialect,
   });
@@ -141,6 +169,7 @@ async function makeStore(parts: Parts): Promise<Store> {
       toStoreError(error, doing, (e) => dialect.classify(e)),
     ),
     dataDir,
+    dialect: dialect.name,
     newId,
     async transaction(work) {
       const transaction = outside().transaction();
@@ -164,7 +193,13 @@ async function makeStore(parts: Parts): Promise<Store> {
         throw toStoreError(error, 'checking the database', (e) => dialect.classify(e));
       }
     },
+    onChange(onChange, onGap) {
+      const listener = { onChange, onGap };
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     async close() {
+      await listening?.close();
       await db.destroy();
       parts.release();
     },

@@ -1,5 +1,6 @@
 // What `thermoloop serve` is to do, put together from its settings and checked.
 import type { ExpectedBackend } from '../../device/index.ts';
+import { databaseSettings } from './database-setting.ts';
 import { controlChannel, deviceConfigs, type DeviceConfig } from './device-config.ts';
 import {
   check,
@@ -22,6 +23,10 @@ export interface ServeConfig {
   /** 0 takes a free one. */
   port: number;
   dataDir: string;
+  /** Of PostgreSQL, with its password: never to be shown. Null: SQLite in the data directory. */
+  database: string | null;
+  /** `database` or a directory that hosts share; null: files of the data directory. */
+  blobs: string | null;
   metricsHost: string;
   metricsPort: number;
   /** Demanded of every device that has no demand of its own. */
@@ -45,6 +50,7 @@ export function serveConfig(sources: Sources): ServeConfig {
     host: get('host') ?? '',
     port: port(from, 'port'),
     dataDir: get('data') ?? '',
+    ...databaseSettings(get('database'), get('blobs')),
     metricsHost: get('metricsHost') ?? '',
     metricsPort: port(from, 'metricsPort'),
     expectBackend: devices.every((d) => d.expectBackend === first.expectBackend) ? first.expectBackend : null,

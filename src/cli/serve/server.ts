@@ -49,7 +49,12 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
     log[level]({ ...fields, ...(error !== undefined && { err: error }) }, message);
   try {
     const tls = readTls(config);
-    const store = await openStore({ dataDir: config.dataDir, clock });
+    const store = await openStore({
+      dataDir: config.dataDir,
+      clock,
+      ...(config.database !== null && { database: config.database }),
+      ...(config.blobs !== null && { blobs: config.blobs }),
+    });
     closers.push(() => store.close());
     const certificateKeys = await openCertificateKeys({
       dataDir: config.dataDir,

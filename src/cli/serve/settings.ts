@@ -29,6 +29,8 @@ export const settings = {
   host: { variable: 'THERMOLOOP_HOST', fallback: '127.0.0.1' },
   port: { variable: 'THERMOLOOP_PORT', fallback: '8080' },
   data: { variable: 'THERMOLOOP_DATA', fallback: '.thermoloop' },
+  database: { variable: 'THERMOLOOP_DATABASE_URL' },
+  blobs: { variable: 'THERMOLOOP_BLOBS' },
   metricsHost: { variable: 'THERMOLOOP_METRICS_HOST', fallback: '127.0.0.1' },
   metricsPort: { variable: 'THERMOLOOP_METRICS_PORT', fallback: '9464' },
   expectBackend: { variable: 'THERMOLOOP_EXPECT_BACKEND' },

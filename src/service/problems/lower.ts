@@ -15,6 +15,8 @@ export const storeProblems: Record<StoreErrorCode, ProblemCode> = {
   'not-found': 'not-found',
   conflict: 'state-conflict',
   'stale-fence': 'fence-stale',
+  'storage-unavailable': 'storage-unavailable',
+  'storage-busy': 'storage-busy',
   'storage-failed': 'storage-failed',
 };
 

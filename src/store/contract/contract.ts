@@ -1,6 +1,7 @@
 // Runs the whole contract against one kind of database.
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
 import { blobContract } from './blobs.ts';
+import { changeContract } from './changes.ts';
 import { makeFixture, type Fixture, type Subject } from './fixture.ts';
 
 export interface Database {
@@ -29,5 +30,6 @@ export function storeContract(database: Database): void {
       fixture = undefined;
     });
     blobContract(at);
+    changeContract(at);
   });
 }

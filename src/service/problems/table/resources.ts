@@ -145,6 +145,20 @@ export const resourceProblems = {
     'Another process holds the database.',
     'Stop the other process that uses the data directory, then try again.',
   ),
+  'storage-unavailable': entry(
+    503,
+    'The database cannot be reached',
+    'retry',
+    'The connection to the database is lost, or was lost during a write whose fate is not known.',
+    'Send the request again, with the same Idempotency-Key; if it lasts, see that the database runs and can be reached.',
+  ),
+  'storage-busy': entry(
+    503,
+    'The store is busy',
+    'retry',
+    'Another transaction was changing the same rows; nothing was written.',
+    'Send the request again.',
+  ),
   'storage-failed': entry(
     500,
     'The store failed',

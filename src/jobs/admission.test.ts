@@ -49,7 +49,7 @@ describe('a request without a device', () => {
       record: { heat: true },
       labels: {},
       priority: 'normal',
-      retry: 'never',
+      retry: 'auto',
       onUnmet: 'reject',
     });
   });

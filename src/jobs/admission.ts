@@ -141,7 +141,7 @@ function withDefaults(request: RelaxJobRequest, errors: RefusedField[]): Admitte
     record: { heat: request.record?.heat ?? true },
     labels: request.labels ?? {},
     priority: priorityName(request.priority ?? 'normal', errors),
-    retry: 'never',
+    retry: request.retry ?? 'auto',
     onUnmet: request.onUnmet ?? 'reject',
   };
 }

@@ -1,6 +1,6 @@
 // Carries one piece of work through on its device: claim, run, stored end.
-import type { JobCause} from '../store/index.ts';
-import { type CalibrationRow, type JobRow } from '../store/index.ts';
+import type { CalibrationRow, JobCause, JobRow, JsonObject } from '../store/index.ts';
+import { AttemptLog } from './attempts.ts';
 import type { Announcer } from './announcer.ts';
 import type { RelaxDevice } from './device-port.ts';
 import { JobError } from './errors.ts';
@@ -11,6 +11,7 @@ import type { Running, Work } from './lane.ts';
 import type { Ledger } from './ledger.ts';
 import type { Programs } from './programs.ts';
 import { runRelax } from './relax-work.ts';
+import { isFinal } from './waiting.ts';
 import type { SampleTap } from './sample-tap.ts';
 import type { JobRunnerOptions, RunnerCounters } from './runner-port.ts';
 
@@ -49,6 +50,8 @@ export class Execution<D extends RelaxDevice> {
     running.tracker.update(clock.now_ms(), 'programming', 0, 0, 'bytes');
     announcer.jobChanged(job);
     const { signal } = running.abort;
+    const log = new AttemptLog(() => clock.wall_ms());
+    log.add('taken from the queue', { device: device.id, attempt: job.attempts.length });
     let ended: JobRow;
     try {
       signal.throwIfAborted();
@@ -61,17 +64,22 @@ export class Execution<D extends RelaxDevice> {
         signal,
         programs,
         samples,
-        onProgress: (phase, done, total) => announcer.progress(running, device.id, phase, done, total),
+        onProgress: (phase, done, total) => {
+          if (running.tracker.progress?.phase !== phase) log.add(`entered ${phase}`);
+          announcer.progress(running, device.id, phase, done, total);
+        },
       });
-      ended = await ledger.succeedJob(job, outcome);
+      log.add('succeeded', { samples: outcome.sampleSet.samples });
+      ended = await ledger.succeedJob(job, outcome, log.lines);
       counters.samples += outcome.sampleSet.samples;
     } catch (error) {
       const failure = failureOf(error, signal);
       this.#warn('a job ended without samples', { job: job.id, device: device.id, ...failure, error });
-      ended = await ledger.endJob(job, running.tracker.progress?.phase ?? null, failure);
+      log.add('ended without samples', { ...failure } as unknown as JsonObject);
+      ended = await ledger.endJob(job, running.tracker.progress?.phase ?? null, failure, log.lines);
       if (ended.state === 'failed') this.#countFailure(failure.cause);
     }
-    counters.finished[ended.state as keyof RunnerCounters['finished']]++;
+    if (isFinal(ended)) counters.finished[ended.state as keyof RunnerCounters['finished']]++;
     running.tracker.clear();
     announcer.jobChanged(ended);
   }

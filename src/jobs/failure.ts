@@ -55,7 +55,7 @@ export function restarted(): FailureDetail {
     code: JobCause.serviceRestart,
     message: 'the service stopped while this was running',
     retryable: true,
-    remedy: 'Submit it again; nothing is repeated by itself in this version.',
+    remedy: 'Submit it again; with "retry": "auto" a job is put back into the queue by itself.',
     outcome: 'unknown',
   };
 }

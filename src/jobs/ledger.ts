@@ -5,11 +5,14 @@ import {
   StoreError,
   isStoreError,
   type CalibrationRow,
+  type JobHold,
+  type JobLogLine,
   type JobRow,
   type JobState,
   type JsonObject,
   type Store,
 } from '../store/index.ts';
+import { FAILED_ATTEMPTS_MAX, begin, close, runsAgain, type Attempter } from './attempts.ts';
 import type { CalibrationOutcome } from './calibration-port.ts';
 import { restarted, type Failure } from './failure.ts';
 import type { RelaxOutcome } from './relax-work.ts';
@@ -19,27 +22,39 @@ type Tables = Pick<Store, 'jobs' | 'calibrations' | 'transaction'>;
 /** An end that cannot be stored because the disk is full is tried again until it can, or the service stops. */
 const RETRY_MS = 1_000;
 
+export interface LedgerParts {
+  store: Tables;
+  clock: Clock;
+  /** Ends the retries. */
+  stop: AbortSignal;
+  /** Attempts that may fail before a job does; default FAILED_ATTEMPTS_MAX. */
+  failedAttemptsMax?: number;
+}
+
 /** Writes states; knows nothing of devices. */
 export class Ledger {
   readonly #store: Tables;
   readonly #clock: Clock;
-  /** Ends the retries. */
   readonly #stop: AbortSignal;
+  readonly #failedAttemptsMax: number;
 
-  constructor(store: Tables, clock: Clock, stop: AbortSignal) {
+  constructor({ store, clock, stop, failedAttemptsMax = FAILED_ATTEMPTS_MAX }: LedgerParts) {
     this.#store = store;
     this.#clock = clock;
     this.#stop = stop;
+    this.#failedAttemptsMax = failedAttemptsMax;
   }
 
   /** queued -> running. `conflict` when it was cancelled meanwhile. */
-  async claimJob(job: JobRow): Promise<JobRow> {
+  async claimJob(job: JobRow, by: Attempter = { host: null, fence: null }): Promise<JobRow> {
     const now = this.#clock.wall_ms();
-    const attempt = { startedAt_ms: now, finishedAt_ms: null, state: 'running' as const, cause: null };
     try {
       return await this.#store.jobs.transition(job.id, 'queued', 'running', {
         startedAt_ms: now,
-        attempts: [...job.attempts, attempt],
+        attempts: begin(job.attempts, now, by),
+        cause: null,
+        failure: null,
+        phase: null,
       });
     } catch (error) {
       throw await this.#stillQueued(error, async () => (await this.#store.jobs.find(job.id))?.state);
@@ -59,10 +74,11 @@ export class Ledger {
     }
   }
 
-  /** The samples and the end of the job in one commit (decisions 13). */
-  succeedJob(job: JobRow, outcome: RelaxOutcome): Promise<JobRow> {
+  /** The samples, the log and the end of the job in one commit (decisions 13). */
+  succeedJob(job: JobRow, outcome: RelaxOutcome, log: readonly JobLogLine[] = []): Promise<JobRow> {
     return this.#store.transaction(async (tx) => {
       await tx.sampleSets.add(outcome.sampleSet);
+      await tx.jobs.addLog(job.id, job.attempts.length, log);
       return tx.jobs.transition(job.id, 'running', 'succeeded', {
         ...this.#end(job, 'succeeded', null),
         result: outcome.result as unknown as JsonObject,
@@ -71,8 +87,34 @@ export class Ledger {
     });
   }
 
-  endJob(job: JobRow, phase: JobRow['phase'], failure: Failure): Promise<JobRow> {
-    return this.#persistently(() => this.#failJob(job, phase, failure));
+  /** Ends the attempt: the job fails, is cancelled, or goes back into the queue (`retry`). */
+  endJob(
+    job: JobRow,
+    phase: JobRow['phase'],
+    failure: Failure,
+    log: readonly JobLogLine[] = [],
+  ): Promise<JobRow> {
+    return this.#persistently(() => this.#endAttempt(job, phase, failure, log));
+  }
+
+  /** running -> held: what it requires was not so just before programming. */
+  putBack(
+    job: JobRow,
+    hold: JobHold,
+    expiresAt_ms: number | null,
+    log: readonly JobLogLine[] = [],
+  ): Promise<JobRow> {
+    return this.#persistently(() =>
+      this.#store.transaction(async (tx) => {
+        await tx.jobs.addLog(job.id, job.attempts.length, log);
+        return tx.jobs.transition(job.id, 'running', 'held', {
+          attempts: close(job.attempts, this.#clock.wall_ms(), 'held', JobCause.requirementUnmet),
+          startedAt_ms: null,
+          hold,
+          expiresAt_ms,
+        });
+      }),
+    );
   }
 
   succeedCalibration(
@@ -95,7 +137,7 @@ export class Ledger {
     return this.#persistently(() => this.#failCalibration(calibration, failure));
   }
 
-  /** A process that ended without ending its work left it running: that is over (`retry` is never, decisions 37). */
+  /** A process that ended without ending its work left it running: that attempt is over. */
   async endOrphans(): Promise<{ jobs: number; calibrations: number }> {
     const failure: Failure = { cause: JobCause.serviceRestart, failure: restarted() };
     const count = { jobs: 0, calibrations: 0 };
@@ -103,7 +145,7 @@ export class Ledger {
       const jobs = await this.#store.jobs.list({ state: 'running', limit: 500 });
       const calibrations = await this.#store.calibrations.list({ state: 'running', limit: 500 });
       if (jobs.length + calibrations.length === 0) return count;
-      for (const job of jobs) await this.#failJob(job, job.phase, failure);
+      for (const job of jobs) await this.#endAttempt(job, job.phase, failure, []);
       for (const calibration of calibrations) await this.#failCalibration(calibration, failure);
       count.jobs += jobs.length;
       count.calibrations += calibrations.length;
@@ -112,10 +154,7 @@ export class Ledger {
 
   #end(job: JobRow, state: JobState, cause: JobCause | null) {
     const finishedAt_ms = this.#clock.wall_ms();
-    const attempts = job.attempts.map((attempt, k) =>
-      k === job.attempts.length - 1 ? { ...attempt, finishedAt_ms, state, cause } : attempt,
-    );
-    return { finishedAt_ms, cause, attempts };
+    return { finishedAt_ms, cause, attempts: close(job.attempts, finishedAt_ms, state, cause) };
   }
 
   /** A conflict although the row is still queued means another row of the device runs: not a thing to try again at once. */
@@ -124,10 +163,29 @@ export class Ledger {
     return new StoreError('storage-failed', `the queue is inconsistent: ${error.message}`, { cause: error });
   }
 
-  #failJob(job: JobRow, phase: JobRow['phase'], { cause, failure }: Failure): Promise<JobRow> {
-    const state = cause === JobCause.cancelled ? 'cancelled' : 'failed';
-    const change = { ...this.#end(job, state, cause), phase, failure };
-    return this.#store.jobs.transition(job.id, 'running', state, change);
+  #endAttempt(
+    job: JobRow,
+    phase: JobRow['phase'],
+    ended: Failure,
+    log: readonly JobLogLine[],
+  ): Promise<JobRow> {
+    const { cause, failure } = ended;
+    return this.#store.transaction(async (tx) => {
+      const { cancelRequestedAt_ms } = await tx.jobs.get(job.id);
+      const attempt = job.attempts.length;
+      // As killed processes of before leave it, a running job may be without an attempt.
+      if (attempt > 0) await tx.jobs.addLog(job.id, attempt, log);
+      if (runsAgain({ ...job, cancelRequestedAt_ms }, ended, this.#failedAttemptsMax))
+        return tx.jobs.transition(job.id, 'running', 'queued', {
+          attempts: close(job.attempts, this.#clock.wall_ms(), 'failed', cause),
+          startedAt_ms: null,
+          phase: null,
+          expiresAt_ms: job.deadline_ms,
+        });
+      const state = cause === JobCause.cancelled || cancelRequestedAt_ms !== null ? 'cancelled' : 'failed';
+      const end = { ...this.#end(job, state, state === 'cancelled' ? JobCause.cancelled : cause) };
+      return tx.jobs.transition(job.id, 'running', state, { ...end, phase, failure });
+    });
   }
 
   #failCalibration(calibration: CalibrationRow, { cause, failure }: Failure): Promise<CalibrationRow> {

@@ -15,6 +15,8 @@ export interface JobRunnerOptions<D extends RelaxDevice> {
   deviceClock?: Pick<Clock, 'hold'>;
   /** By kind of calibration. */
   procedures?: Readonly<Record<string, CalibrationProcedure<D>>>;
+  /** Attempts that may fail before a job does; 3 unless told. */
+  failedAttemptsMax?: number;
   onLog?(level: 'info' | 'warn' | 'error', message: string, fields: object): void;
 }
 
@@ -58,9 +60,9 @@ export interface CancelAnswer {
  * (a model that does not fit the device) or StoreError.
  */
 export interface JobRunner {
-  /** Ends what a former process left running (`service-restart`), then takes up the queue. */
+  /** Ends the attempts that a former process left running (`service-restart`), then takes up the queue. */
   start(): Promise<void>;
-  /** Stops taking jobs, aborts what runs, and waits for it to end (as cause `service-restart`). */
+  /** Stops taking jobs, aborts what runs, and waits until it is put back or ended (cause `service-restart`). */
   close(): Promise<void>;
   /** Admits and queues a job. */
   submit(request: RelaxJobRequest, options?: SubmitOptions<JobRow>): Promise<JobView>;

@@ -161,7 +161,7 @@ describe('a job that fails', () => {
   ])('%s ends with cause %s, the phase it had got to and the original error', async (code, cause) => {
     await runner.start();
     device.failWith = fail(code, { retryable: true, remedy: 'look', outcome: 'unknown' });
-    const { id } = await runner.submit(request());
+    const { id } = await runner.submit(request(3, { retry: 'never' }));
     const job = await runner.waitForEnd(id, LONG_MS);
     expect(job).toMatchObject({ state: 'failed', cause, phase: 'relaxing', result: null });
     expect(job.failure).toMatchObject({ code, remedy: 'look', outcome: 'unknown', retryable: true });
@@ -205,16 +205,52 @@ describe('a full disk', () => {
 
   it('that cannot even store the end is asked again until it can', async () => {
     await runner.start();
-    device.failWith = fail('link-lost');
-    const transition = store.jobs.transition.bind(store.jobs);
+    device.held = true;
+    const { id } = await runner.submit(request(1, { retry: 'never' }));
+    await device.started();
+    const transaction = store.transaction.bind(store);
     let refusals = 0;
-    store.jobs.transition = async (id, from, to, change) => {
-      if (from === 'running' && refusals++ === 0) throw noSpace();
-      return transition(id, from, to, change);
+    store.transaction = async (work) => {
+      if (refusals++ === 0) throw noSpace();
+      return transaction(work);
     };
-    const { id } = await runner.submit(request(1));
+    device.failWith = fail('link-lost');
+    device.release();
     expect(await runner.waitForEnd(id, LONG_MS)).toMatchObject({ state: 'failed', cause: 'link-lost' });
     expect(refusals).toBe(2);
+  });
+});
+
+describe('a job whose link is lost', () => {
+  it('runs again, and fails after the third attempt with all of them listed', async () => {
+    await runner.start();
+    device.failWith = fail('link-lost');
+    const first = await runner.submit(request(1));
+    expect(await runner.waitForEnd(first.id, LONG_MS)).toMatchObject({
+      state: 'succeeded',
+      attempts: [{ state: 'failed', cause: 'link-lost' }, { state: 'succeeded' }],
+    });
+    const relax = device.relax.bind(device);
+    device.relax = (...asked) => {
+      device.failWith = fail('link-lost');
+      return relax(...asked);
+    };
+    const second = await runner.submit(request(2));
+    const job = await runner.waitForEnd(second.id, LONG_MS);
+    expect(job).toMatchObject({ state: 'failed', cause: 'link-lost', failure: { code: 'link-lost' } });
+    expect(job.attempts.map(({ cause }) => cause)).toEqual(['link-lost', 'link-lost', 'link-lost']);
+    expect(device.ran).toEqual([1, 1, 2, 2, 2]);
+    expect(runner.counters()).toMatchObject({ finished: { succeeded: 1, failed: 1 } });
+  });
+
+  it('is not run again when a cancel was asked for meanwhile', async () => {
+    await runner.start();
+    device.held = true;
+    const { id } = await runner.submit(request(1));
+    await device.started();
+    await store.jobs.patch(id, { cancelRequestedAt_ms: 1 });
+    await runner.close();
+    expect(await store.jobs.get(id)).toMatchObject({ state: 'cancelled', cause: 'cancelled' });
   });
 });
 
@@ -296,8 +332,8 @@ describe('a device that is away', () => {
 });
 
 describe('a restart', () => {
-  it('fails what was running, keeps what was queued', async () => {
-    const running = await runner.submit(request(1));
+  it('fails what was running and must not be repeated, keeps what was queued', async () => {
+    const running = await runner.submit(request(1, { retry: 'never' }));
     const queued = await runner.submit(request(2));
     // As a killed process leaves it.
     await store.jobs.transition(running.id, 'queued', 'running', { startedAt_ms: 1 });
@@ -312,13 +348,33 @@ describe('a restart', () => {
     expect(device.ran).toEqual([2]);
   });
 
-  it('in order ends the running job itself and refuses new ones', async () => {
+  it('runs again what was running, with the lost attempt listed', async () => {
+    const { id } = await runner.submit(request(1));
+    const lost = { startedAt_ms: 1, finishedAt_ms: null, state: 'running', cause: null } as const;
+    await store.jobs.transition(id, 'queued', 'running', { startedAt_ms: 1, attempts: [lost] });
+    runner = makeRunner();
+    await runner.start();
+    const job = await runner.waitForEnd(id, LONG_MS);
+    expect(job).toMatchObject({ state: 'succeeded', cause: null, failure: null });
+    expect(job.attempts).toMatchObject([
+      { state: 'failed', cause: 'service-restart' },
+      { state: 'succeeded', cause: null },
+    ]);
+    expect(device.ran).toEqual([1]);
+    const log = await store.jobs.log(id);
+    expect(log.map(({ attempt }) => attempt)).toEqual([1, 2]);
+    expect(log[1].lines[0]).toMatchObject({ message: 'taken from the queue' });
+  });
+
+  it('in order puts the running job back, and refuses new ones', async () => {
     await runner.start();
     device.held = true;
     const { id } = await runner.submit(request());
     await device.started();
     await runner.close();
-    expect(await store.jobs.get(id)).toMatchObject({ state: 'failed', cause: 'service-restart' });
+    const put = await store.jobs.get(id);
+    expect(put).toMatchObject({ state: 'queued', startedAt_ms: null, finishedAt_ms: null });
+    expect(put.attempts).toMatchObject([{ state: 'failed', cause: 'service-restart' }]);
     await expect(runner.submit(request())).rejects.toMatchObject({ code: 'runner-closed' });
   });
 });

@@ -56,7 +56,12 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     this.#hub = new EventHub(clock, (error) => this.#log('error', 'a listener threw', { error }));
     this.#announcer = new Announcer(this.#hub, clock, (id) => this.#running(id));
     this.#waiting = new Waiting(store, this.#hub, this.#announcer);
-    this.#ledger = new Ledger(store, clock, this.#closed.signal);
+    this.#ledger = new Ledger({
+      store,
+      clock,
+      stop: this.#closed.signal,
+      failedAttemptsMax: options.failedAttemptsMax,
+    });
     this.#samples = new SampleTap((error) => this.#log('error', 'a watcher of samples threw', { error }));
     const programs = new Programs(store);
     this.#submission = new Submission({ store, devices, programs, procedures });

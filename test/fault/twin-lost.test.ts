@@ -33,6 +33,7 @@ async function longJob({ client }: RunningService): Promise<string> {
     relax: { duration_s: 2.5e-6 },
     samples: { count: 20_000 },
     seed: 1,
+    retry: 'never',
   });
   const running = async (): Promise<boolean> => {
     const { state, progress } = await client.json('GET', `/v1/jobs/${job.id}`);

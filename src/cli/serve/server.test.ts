@@ -150,7 +150,10 @@ describe('thermoloop serve', () => {
     const service = await start(twin.url);
     const client = await clientFor(service.url);
     const digest = await client.uploadModel(model);
-    const { id } = await client.json('POST', '/v1/jobs', jobOf(digest, 20_000));
+    const { id } = await client.json('POST', '/v1/jobs', {
+      ...jobOf(digest, 20_000),
+      retry: 'never',
+    });
     let job = await client.json('GET', `/v1/jobs/${id}`);
     while (job.state === 'queued')
       job = await client.json('GET', `/v1/jobs/${id}`, undefined, { prefer: 'wait=1' });

@@ -123,7 +123,7 @@ describe('GET /v1/jobs/{id}/certificate', () => {
     service.device.release();
     await service.runner.waitForEnd(running, 10_000);
     service.device.failWith = new DeviceError('link-lost', 'the twin was killed');
-    for (const id of [queued, await finished()]) {
+    for (const id of [queued, await finished({ retry: 'never' })]) {
       const none = await certificate(id);
       expect([none.statusCode, code(none)]).toEqual([409, 'no-certificate']);
       expect(none.json()).toMatchObject({

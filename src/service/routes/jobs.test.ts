@@ -124,7 +124,7 @@ describe('POST /v1/jobs', () => {
 
   it('shows a lost link as cause, and goes on', async () => {
     service.device.failWith = new DeviceError('link-lost', 'the twin was killed');
-    const { id } = (await submit()).json<Job>();
+    const { id } = (await submit({ retry: 'never' })).json<Job>();
     expect(await finished(id)).toMatchObject({
       state: 'failed',
       cause: 'link-lost',

@@ -59,7 +59,9 @@ export const jobSubmission = z
     record: z.strictObject({ heat: z.boolean().optional() }).optional(),
     labels: labels.optional(),
     priority: priority.optional(),
-    retry: z.literal('never').optional(),
+    retry: z.enum(['auto', 'never']).optional().meta({
+      description: 'auto (default): an attempt that was lost with its link, service or host is made again',
+    }),
     onUnmet: z
       .enum(['reject', 'wait'])
       .optional()

@@ -3033,8 +3033,11 @@ export interface components {
             };
             /** @enum {string} */
             priority?: "batch" | "normal" | "interactive";
-            /** @constant */
-            retry?: "never";
+            /**
+             * @description auto (default): an attempt that was lost with its link, service or host is made again
+             * @enum {string}
+             */
+            retry?: "auto" | "never";
             /**
              * @description wait: accept the job although the device is offline
              * @enum {string}
@@ -3868,8 +3871,11 @@ export interface components {
             };
             /** @enum {string} */
             priority?: "batch" | "normal" | "interactive";
-            /** @constant */
-            retry?: "never";
+            /**
+             * @description auto (default): an attempt that was lost with its link, service or host is made again
+             * @enum {string}
+             */
+            retry?: "auto" | "never";
             /**
              * @description wait: accept the job although the device is offline
              * @enum {string}

@@ -11,6 +11,7 @@ import { DeviceError, notReady, saysMoreThanCancelled, toDeviceError, type Devic
 import { DeviceLog } from './device-log.ts';
 import { DeviceFaults, faultCodeOf, type DeviceFault, type DeviceFaultName } from './faults.ts';
 import { checkIdentity, faultsActive } from './injected-faults.ts';
+import { leasedLine } from './leased-line.ts';
 import { OperationSlot } from './operation-slot.ts';
 import { Retry } from './retry.ts';
 import { stopChip, type StopReport } from './safe-stop.ts';
@@ -320,7 +321,7 @@ export class Device {
   async #open(signal: AbortSignal): Promise<Session> {
     const { clock, hostVersion } = this.#options;
     const link = await this.#connectLink({
-      port: this.#options.openPort(),
+      ...leasedLine(this.#options),
       clock,
       random32: () => this.#options.random32(),
       clientId: this.#clientId,

@@ -1,5 +1,6 @@
 // The public face of a device: the Device itself, what it takes and gives, and the planner that admission may ask.
 export { Device } from './device.ts';
+export { SharedDevice, type DeviceFacts } from './shared-device.ts';
 export { DeviceError, deviceErrorCodes } from './errors.ts';
 export type { DeviceErrorCode, DeviceErrorDetails, DeviceOutcome, DeviceReason } from './errors.ts';
 export { openDevice } from './open-device.ts';

@@ -29,9 +29,19 @@ export interface DeviceOptions {
   /** Of a twin whose control channel is known; absent: faults in the device cannot be. */
   injectedFaults?: InjectedFaults;
   hostVersion: string;
+  /** Absent: nobody else can drive it. */
+  lease?: DriveLease;
   /** How often the sensors are asked for, within what the device allows; default 1000. */
   telemetryPeriod_ms?: number;
   onLog?(level: 'info' | 'warn' | 'error', message: string, fields: object): void;
+}
+
+/** Whether this host may drive the device, and under which fence (src/jobs/lease). */
+export interface DriveLease {
+  /** Null: not now. */
+  readonly fence: number | null;
+  /** Whether bytes may still go to the chip in a session that began under `fence`. */
+  mayWrite(fence: number): boolean;
 }
 
 /** What is known of the faults in a twin. */

@@ -27,6 +27,7 @@ export { CaptureWriter } from './capture/write.ts';
 export { ChaosPort } from './chaos/chaos-port.ts';
 export type { ChaosOptions } from './chaos/chaos-port.ts';
 export type { ChaosFaults, LaneFaults } from './chaos/faults.ts';
+export { gated } from './gated-port.ts';
 export { createMemoryPair } from './memory/memory-port.ts';
 export type { MemoryPairOptions } from './memory/memory-port.ts';
 export { TransportError } from './port.ts';

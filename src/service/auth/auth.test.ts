@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestService, type TestService } from '../../../test/support/test-service.ts';
 import { ensureBootstrapKey } from './bootstrap.ts';
 import { mintKey, parseAuthorization, secretMatches } from './keys.ts';
-import { accessOf, roles, routeAccess, scopes, type Role, type Scope } from './matrix.ts';
 
 let service: TestService;
 beforeAll(async () => {
@@ -12,61 +11,6 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 const code = (response: { json(): unknown }): unknown => (response.json() as { code?: string }).code;
-const guarded = Object.entries(routeAccess).filter(([, access]) => access !== 'public');
-const open = Object.entries(routeAccess).filter(([, access]) => access === 'public');
-const addressOf = (route: string): [string, string] => {
-  const [method, path] = route.split(' ');
-  return [method, path.replace(/:\w+/, 'link-lost').replace('/docs/*', '/docs/json')];
-};
-
-describe('the matrix', () => {
-  // A route that the matrix lacks cannot be registered at all (plugins/authentication.ts): the service would not start.
-  it('lists only routes that exist', () => {
-    for (const route of Object.keys(routeAccess)) {
-      const [method, url] = route.replace('/docs/*', '/docs/static/*').split(' ');
-      expect([route, service.app.hasRoute({ method: method, url })]).toEqual([route, true]);
-    }
-    expect(accessOf('GET', '/v1/not-there')).toBeUndefined();
-  });
-
-  it('gives roles only scopes that exist, and every scope to somebody', () => {
-    const granted = new Set(Object.values(roles).flat());
-    for (const scope of granted) expect(scopes).toContain(scope);
-    for (const scope of scopes) expect([scope, granted.has(scope)]).toEqual([scope, true]);
-  });
-
-  it.each(open)('%s needs no key', async (route) => {
-    const response = await service.call(...addressOf(route));
-    expect([200, 302, 503]).toContain(response.statusCode);
-  });
-
-  it.each(guarded)('%s needs a key', async (route) => {
-    const response = await service.call(...addressOf(route));
-    expect([response.statusCode, code(response)]).toEqual([401, 'unauthenticated']);
-    expect(response.headers['www-authenticate']).toMatch(/^Bearer/);
-  });
-
-  const cases = guarded.flatMap(([route, access]) =>
-    (Object.keys(roles) as Role[]).map((role) => ({
-      route,
-      role,
-      allowed: (access as readonly Scope[]).some((scope) => roles[role].includes(scope)),
-    })),
-  );
-  it.each(cases)('$route as $role: allowed $allowed', async ({ route, role, allowed }) => {
-    // The bodies are missing: whoever gets past the guard is told so, or that there is no such thing.
-    const response = await service.call(...addressOf(route), { role });
-    if (allowed) expect([401, 403, 500]).not.toContain(response.statusCode);
-    else {
-      expect(response.statusCode).toBe(403);
-      expect(response.json()).toMatchObject({
-        code: 'forbidden',
-        requiredScope: expect.any(String) as string,
-      });
-    }
-  });
-});
-
 describe('keys', () => {
   it('are compared as a whole', () => {
     const { token, secretSha256 } = mintKey('01ABC', (n) => new Uint8Array(n).fill(7));

@@ -3,11 +3,13 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { deviceFaultNames } from '../../device/index.ts';
 import { auditOf } from '../plugins/audit.ts';
+import { caller } from '../plugins/authentication.ts';
 import { nameDevice } from '../plugins/device-headers.ts';
 import { guardProblems, idParams, problemContent } from '../schemas/common.ts';
 import { device, deviceView } from '../schemas/devices.ts';
 import { askedOf, seriesView, telemetryQuery, telemetrySeries } from '../schemas/telemetry.ts';
 import type { RouteContext } from './common.ts';
+import { mayUseDevice } from './device-use.ts';
 import { calibrationOf, findDevice } from './devices.ts';
 
 const clearFault = z.strictObject({ fault: z.enum(deviceFaultNames) });
@@ -57,6 +59,7 @@ export function telemetryRoutes(context: RouteContext): FastifyPluginAsyncZod {
       },
       async (request, reply) => {
         const found = findDevice(context, request.params.id);
+        mayUseDevice(context, caller(request), found.id);
         nameDevice(reply, found.id, found.backend);
         const { fault } = request.body;
         await found.clearFault(fault);

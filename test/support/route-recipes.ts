@@ -1,0 +1,184 @@
+// For tests that walk through every route of the matrix: what to send so that a route really does its work. A new route
+// needs a line here, or src/service/auth/matrix.test.ts fails and says so.
+import type { Role } from '../../src/service/auth/matrix.ts';
+import { jobBody, type TestService } from './test-service.ts';
+
+/** Who sends the request. */
+export interface Caller {
+  keyId: string;
+  role: Role;
+  headers: { authorization: string };
+}
+
+/** Where the recipes make what a request needs. */
+export interface Kitchen {
+  service: TestService;
+  /** As the caller where it may submit jobs, else as another key: a job that has ended, with samples. */
+  endedJob(caller: Caller): Promise<string>;
+  /** Likewise a job that waits; it ends with `cleanUp`. */
+  waitingJob(caller: Caller): Promise<string>;
+  /** Likewise the digest of a model that nobody has uploaded before. */
+  model(caller: Caller): Promise<string>;
+  /** A model in the form of an upload, another one at every call. */
+  newModel(): object;
+  /** The id of a key that can be edited and revoked. */
+  spareKey(): Promise<string>;
+  cleanUp(): Promise<void>;
+}
+
+export interface Asked {
+  path: string;
+  headers?: Record<string, string>;
+  body?: object | string;
+}
+
+export interface Recipe {
+  ask(kitchen: Kitchen, caller: Caller): Promise<Asked> | Asked;
+  /** Status of the answer when the guard lets the caller through. */
+  status: number;
+  /** The status that another key without a scope for all gets for what the caller owns. */
+  foreign?: 403 | 404;
+  /** It uses a device, so that the limits of the key hold. */
+  usesDevice?: true;
+}
+
+const get = (path: string, status = 200): Recipe => ({ ask: () => ({ path }), status });
+const ofEndedJob = (rest: string): Recipe => ({
+  ask: async (kitchen, caller) => ({ path: `/v1/jobs/${await kitchen.endedJob(caller)}${rest}` }),
+  status: 200,
+  foreign: 404,
+});
+
+/** By route of the matrix, without the public ones. */
+export const recipes: Readonly<Record<string, Recipe>> = {
+  'GET /v1/about': get('/v1/about'),
+  'GET /v1/devices': get('/v1/devices'),
+  'GET /v1/devices/:id': get('/v1/devices/chip-0'),
+  'GET /v1/devices/:id/capabilities': get('/v1/devices/chip-0/capabilities'),
+  'GET /v1/devices/:id/telemetry': get('/v1/devices/chip-0/telemetry'),
+  'POST /v1/devices/:id/clear-fault': {
+    ask: () => ({ path: '/v1/devices/chip-0/clear-fault', body: { fault: 'over-temperature' } }),
+    status: 200,
+    usesDevice: true,
+  },
+  'POST /v1/models': {
+    ask: (kitchen) => ({ path: '/v1/models', body: kitchen.newModel() }),
+    status: 201,
+  },
+  'GET /v1/models': get('/v1/models'),
+  'GET /v1/models/:digest': {
+    ask: async (kitchen, caller) => ({ path: `/v1/models/${await kitchen.model(caller)}` }),
+    // Named by what is in it: whoever knows the digest may read it, and model:read:all is for the list.
+    status: 200,
+  },
+  'POST /v1/jobs': {
+    ask: async (kitchen, caller) => ({ path: '/v1/jobs', body: jobBody(await kitchen.model(caller)) }),
+    status: 201,
+    usesDevice: true,
+  },
+  'GET /v1/jobs': get('/v1/jobs'),
+  'GET /v1/jobs/:id': ofEndedJob(''),
+  'POST /v1/jobs/:id/cancel': {
+    ask: async (kitchen, caller) => ({ path: `/v1/jobs/${await kitchen.waitingJob(caller)}/cancel` }),
+    status: 200,
+    foreign: 404,
+  },
+  'GET /v1/jobs/:id/samples': ofEndedJob('/samples'),
+  'GET /v1/jobs/:id/certificate': ofEndedJob('/certificate'),
+  'POST /v1/calibrations': {
+    ask: () => ({ path: '/v1/calibrations', body: { device: 'chip-0', kind: 'noise-temperature' } }),
+    status: 202,
+    usesDevice: true,
+  },
+  'GET /v1/calibrations': get('/v1/calibrations'),
+  'GET /v1/calibrations/:id': {
+    ask: async ({ service }) => {
+      const row = await service.runner.submitCalibration(
+        { kind: 'noise-temperature', device: 'chip-0' },
+        { keyId: null },
+      );
+      return { path: `/v1/calibrations/${row.id}` };
+    },
+    status: 200,
+  },
+  'GET /v1/keys': get('/v1/keys'),
+  'GET /v1/keys/:id': {
+    ask: async (kitchen) => ({ path: `/v1/keys/${await kitchen.spareKey()}` }),
+    status: 200,
+  },
+  'POST /v1/keys': { ask: () => ({ path: '/v1/keys', body: { name: 'made', role: 'viewer' } }), status: 201 },
+  'PATCH /v1/keys/:id': {
+    ask: async (kitchen) => ({
+      path: `/v1/keys/${await kitchen.spareKey()}`,
+      headers: { 'if-match': '*' },
+      body: { name: 'edited' },
+    }),
+    status: 200,
+  },
+  'DELETE /v1/keys/:id': {
+    ask: async (kitchen) => ({ path: `/v1/keys/${await kitchen.spareKey()}` }),
+    status: 204,
+  },
+  'POST /v1/tickets': { ask: () => ({ path: '/v1/tickets' }), status: 201 },
+  'GET /v1/audit': get('/v1/audit'),
+  'GET /v1/ws': get('/v1/ws', 426),
+};
+
+export function kitchenOf(service: TestService): Kitchen {
+  let models = 0;
+  const kitchen: Kitchen = {
+    service,
+    newModel() {
+      models += 1;
+      const coupling = models / 4096;
+      return {
+        couplings: [
+          [0, coupling],
+          [coupling, 0],
+        ],
+      };
+    },
+    async model(caller) {
+      const made = await ask('POST', '/v1/models', caller, kitchen.newModel());
+      return (made as { digest: string }).digest;
+    },
+    async endedJob(caller) {
+      const id = await submit(caller);
+      for (;;) {
+        const row = await service.store.jobs.get(id);
+        if (row.finishedAt_ms !== null) return id;
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    },
+    async waitingJob(caller) {
+      service.device.held = true;
+      const started = service.device.started();
+      await submit(caller);
+      await started;
+      return submit(caller);
+    },
+    async spareKey() {
+      return (await service.addKey('viewer')).id;
+    },
+    async cleanUp() {
+      if (!service.device.held) return;
+      service.device.held = false;
+      service.device.release();
+      while ((await service.store.jobs.countByState()).running > 0)
+        await new Promise((resolve) => setTimeout(resolve, 2));
+    },
+  };
+  const submit = async (caller: Caller): Promise<string> => {
+    const made = await ask('POST', '/v1/jobs', caller, jobBody(await kitchen.model(caller)));
+    return (made as { id: string }).id;
+  };
+  /** As the caller, or where the caller may not: as another researcher. */
+  const ask = async (method: string, path: string, { headers }: Caller, body: object): Promise<unknown> => {
+    const own = await service.call(method, path, { headers, body });
+    const response =
+      own.statusCode === 403 ? await service.call(method, path, { role: 'researcher', body }) : own;
+    if (response.statusCode !== 201) throw new Error(`${method} ${path}: ${response.body}`);
+    return response.json();
+  };
+  return kitchen;
+}

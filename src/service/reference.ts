@@ -71,6 +71,7 @@ Generated from the routes of \`src/service\` (\`npm run generated\`).
 
 A model is named by the SHA-256 of its parameters; the same parameters give the same digest whatever file they came in. As JSON:
 
+<!-- example: post /v1/models -->
 \`\`\`json
 {"couplings": [[0, 0.1], [0.1, 0]], "biases": [0, 0], "j2": 1, "j4": 1, "noiseTemperature_E0": 0.1, "name": "pair"}
 \`\`\`
@@ -101,6 +102,7 @@ for labels that are keys), the offset of the form in spins, c and D.
 
 ## Jobs
 
+<!-- example: post /v1/jobs -->
 \`\`\`json
 {"model": "sha256:...", "device": {"id": "chip-0", "backend": "twin"}, "relax": {"duration_s": 2.5e-6}, "samples": {"count": 200}, "seed": 7}
 \`\`\`

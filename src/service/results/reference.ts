@@ -28,6 +28,8 @@ same bytes for ever: after a restart, an upgrade, a backup and a restore.
 curl -H "Authorization: Bearer $KEY" -o samples.npz "http://127.0.0.1:8080/v1/jobs/$JOB/samples?format=npz"
 curl -H "Authorization: Bearer $KEY" -H "Accept: application/vnd.apache.parquet" -o samples.parquet "http://127.0.0.1:8080/v1/jobs/$JOB/samples"
 curl -H "Authorization: Bearer $KEY" -C - -o samples.npy "http://127.0.0.1:8080/v1/jobs/$JOB/samples?format=npy"   # goes on where it broke off
+curl -H "Authorization: Bearer $KEY" -o samples.csv "http://127.0.0.1:8080/v1/jobs/$JOB/samples?format=csv"
+curl -H "Authorization: Bearer $KEY" -o samples.i16 "http://127.0.0.1:8080/v1/jobs/$JOB/samples?format=raw"
 \`\`\`
 
 \`\`\`python

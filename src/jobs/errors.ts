@@ -11,6 +11,10 @@ export const JobErrorCode = {
   wrongBackend: 'wrong-backend',
   faultsActive: 'faults-active',
   validationFailed: 'validation-failed',
+  deviceStopped: 'device-stopped',
+  stateConflict: 'state-conflict',
+  staleRevision: 'stale-revision',
+  leaseHeld: 'lease-held',
   closed: 'runner-closed',
 } as const;
 export type JobErrorCode = (typeof JobErrorCode)[keyof typeof JobErrorCode];
@@ -36,9 +40,14 @@ const REMEDY: Record<JobErrorCode, string> = {
     'Clear the faults (thermoloop fault clear --all) or take chaos+ out of the address; or send "force": true, which the ' +
     'result then says.',
   'validation-failed': 'Change the named fields to allowed values.',
+  'device-stopped':
+    'Find out why it was stopped; resume it with POST /v1/devices/{id}/resume, or submit with "onUnmet": "wait".',
+  'state-conflict': 'Read the present state with GET /v1/devices/{id}/state and decide again.',
+  'stale-revision': 'Read the present state with GET /v1/devices/{id}/state and decide again.',
+  'lease-held': 'Wait until the lease ends, or ask its holder to give it back.',
   'runner-closed': 'The service is stopping; send the request again when it is back.',
 };
-const RETRYABLE: ReadonlySet<JobErrorCode> = new Set(['device-offline', 'runner-closed']);
+const RETRYABLE: ReadonlySet<JobErrorCode> = new Set(['device-offline', 'lease-held', 'runner-closed']);
 
 export class JobError extends Error {
   readonly code: JobErrorCode;

@@ -20,3 +20,9 @@ export type {
 export type { SampleSource, SampleWatcher } from './sample-tap.ts';
 export { readJobSamples } from './samples.ts';
 export type { JobSamples } from './samples.ts';
+export { DeviceControls } from './control/controls.ts';
+export type { ControlledDevice, ControlRequest, DeviceControlsOptions } from './control/controls.ts';
+export type { DeviceUse } from './control/holds.ts';
+export { expireLeases } from './control/leases.ts';
+export { allowedStates, desiredStates } from './control/state.ts';
+export type { ControlState, DesiredState, StopConfirmation } from './control/state.ts';

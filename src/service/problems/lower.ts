@@ -52,6 +52,10 @@ export const jobProblems: Record<JobErrorCode, ProblemCode> = {
   'wrong-backend': 'wrong-backend',
   'faults-active': 'faults-active',
   'validation-failed': 'validation-failed',
+  'device-stopped': 'device-stopped',
+  'state-conflict': 'state-conflict',
+  'stale-revision': 'precondition-failed',
+  'lease-held': 'lease-held',
   'runner-closed': 'service-stopping',
 };
 

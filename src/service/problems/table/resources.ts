@@ -81,6 +81,20 @@ export const resourceProblems = {
     'Somebody else changed the resource in between, or a given id exists already.',
     'Read the present state and decide again.',
   ),
+  'lease-held': entry(
+    409,
+    'Somebody has the device to himself',
+    'retry',
+    'A lease of the device is asked for while another one lasts; detail says until when, and whose it is where the key may know.',
+    'Wait until the lease ends, or ask its holder to give it back (DELETE /v1/devices/{id}/leases/{lease}).',
+  ),
+  'unknown-lease': entry(
+    404,
+    'There is no such lease',
+    'final',
+    'The device has had no lease with this id.',
+    'List them with GET /v1/devices/{id}/leases.',
+  ),
   'wrong-backend': entry(
     409,
     'The device is not the demanded kind',

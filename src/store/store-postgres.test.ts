@@ -7,8 +7,10 @@ import { startPostgres } from '../../test/support/postgres.ts';
 import { systemClock } from '../clock/clock.ts';
 import { storeContract } from './contract/contract.ts';
 import type { Subject } from './contract/fixture.ts';
+import { deviceUseContract } from './contract/device-use.test-support.ts';
 import { leaseContract } from './contract/leases.test-support.ts';
 import { queueContract } from './contract/queue.ts';
+import { ticketContract } from './contract/tickets.test-support.ts';
 import { openStore, type Store } from './index.ts';
 
 const postgres = await startPostgres({ fsync: false });
@@ -41,5 +43,7 @@ else {
     return { ...store, close: () => store.close().then(() => subject.remove()) };
   };
   describe('leases on postgres', () => leaseContract(open));
+  describe('device use on postgres', () => deviceUseContract(open));
+  describe('tickets on postgres', () => ticketContract(open));
   describe('the queue on postgres', () => queueContract(open));
 }

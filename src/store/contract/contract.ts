@@ -2,6 +2,16 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
 import { blobContract } from './blobs.ts';
 import { changeContract } from './changes.ts';
+import { auditContract } from './audit.ts';
+import { calibrationContract } from './calibrations.ts';
+import { idempotencyContract } from './idempotency.ts';
+import { idContract } from './ids.ts';
+import { jobContract } from './jobs.ts';
+import { keyContract } from './keys.ts';
+import { modelContract } from './models.ts';
+import { sampleSetContract } from './sample-sets.ts';
+import { transactionContract } from './transactions.ts';
+import { concurrencyContract } from './concurrency.ts';
 import { makeFixture, type Fixture, type Subject } from './fixture.ts';
 
 export interface Database {
@@ -29,6 +39,16 @@ export function storeContract(database: Database): void {
       await fixture?.close();
       fixture = undefined;
     });
+    auditContract(at);
+    calibrationContract(at);
+    idempotencyContract(at);
+    idContract(at);
+    jobContract(at);
+    keyContract(at);
+    modelContract(at);
+    sampleSetContract(at);
+    transactionContract(at);
+    concurrencyContract(at);
     blobContract(at);
     changeContract(at);
   });

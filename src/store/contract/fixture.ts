@@ -62,9 +62,10 @@ export async function makeFixture(subject: Subject): Promise<Fixture & { close()
 /** The digest of the model that every job of the contract is for. */
 export const MODEL: Digest = `sha256:${'ab'.repeat(32)}`;
 
+export const MODEL_ROW = { digest: MODEL, blob: MODEL, units: 3, bytes: 9, name: 'm', keyId: null };
+
 export function addModel(store: Store): ReturnType<Store['models']['add']> {
-  const row = { digest: MODEL, blob: MODEL, units: 3, bytes: 9, name: 'm', keyId: null };
-  return store.models.add({ ...row, metadata: { energyUnit: 'E0' } });
+  return store.models.add({ ...MODEL_ROW, metadata: { energyUnit: 'E0' } });
 }
 
 export function newJob(change: Partial<NewJob> = {}): NewJob {

@@ -11,8 +11,8 @@ export type Segment =
   /** x = code * scale as float32, little-endian. */
   | { kind: 'states'; scale: number; length: number };
 
-/** What is read and turned into states at once, of the file's bytes: under a millisecond of work. A multiple of 4. */
-const PIECE_BYTES = 2 ** 20;
+/** What is read and turned into states at once, of the bytes of the file: a millisecond of work. A multiple of 4. */
+const PIECE_BYTES = 2 ** 21;
 
 export const bytesSegment = (bytes: Uint8Array): Segment => ({ kind: 'bytes', bytes, length: bytes.length });
 

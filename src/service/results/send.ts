@@ -72,7 +72,10 @@ export async function sendFile(
   }
   // An empty stream: for a HEAD request Fastify would take the length of any other body.
   if (isHead) return reply.send(Readable.from([])) as never;
-  if (segments === null) return reply.send(Buffer.from(body ?? new Uint8Array(0))) as never;
+  if (segments === null) {
+    const { buffer, byteOffset, byteLength } = body ?? new Uint8Array(0);
+    return reply.send(Buffer.from(buffer, byteOffset, byteLength)) as never;
+  }
   return sendSegments(reply, segments, readerOf(parts.blobs, file), part);
 }
 

@@ -42,6 +42,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
   readonly #ledger: Ledger;
   readonly #samples: SampleTap;
   readonly #lanes = new Map<string, Lane<D>>();
+  readonly #programs: Programs;
   readonly #counters: RunnerCounters = {
     finished: { succeeded: 0, failed: 0, cancelled: 0, expired: 0 },
     failedByCause: {},
@@ -63,7 +64,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
       failedAttemptsMax: options.failedAttemptsMax,
     });
     this.#samples = new SampleTap((error) => this.#log('error', 'a watcher of samples threw', { error }));
-    const programs = new Programs(store);
+    const programs = (this.#programs = new Programs(store));
     this.#submission = new Submission({ store, devices, programs, procedures });
     this.#execution = new Execution({
       options,
@@ -100,6 +101,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
   async close(): Promise<void> {
     this.#closed.abort(new Stopped('shutdown'));
     await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));
+    await this.#programs.close();
   }
 
   async submit(request: RelaxJobRequest, options: SubmitOptions<JobRow> = {}): Promise<JobView> {

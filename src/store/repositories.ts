@@ -297,8 +297,11 @@ export interface BlobInfo {
 
 /** Bytes by digest, wherever they lie: in files, in a shared directory or in the database. Not inside a transaction. */
 export interface BlobStore {
-  /** Durable when it resolves. The same bytes again are read, not written, and heal a damaged blob. */
-  put(bytes: Uint8Array): Promise<Digest>;
+  /**
+   * Durable when it resolves. The same bytes again are read, not written, and heal a damaged blob.
+   * @param known.digest theirs, where a worker has taken it already: large bytes take a while
+   */
+  put(bytes: Uint8Array, known?: { digest?: Digest }): Promise<Digest>;
   /** The bytes. `not-found`, or `corrupt-blob` when `verify` (the default) finds another digest. */
   get(digest: string, options?: { verify?: boolean }): Promise<Uint8Array>;
   has(digest: string): Promise<boolean>;

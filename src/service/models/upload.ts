@@ -2,6 +2,7 @@
 // time, so that the event loop stays free for devices and other clients.
 import { Worker } from 'node:worker_threads';
 import { PhysicsError, unpackedBytesOf, type PhysicsErrorCode } from '../../physics/index.ts';
+import { ownBuffers } from '../../threads/index.ts';
 import { ParseError, type ModelFormat } from './parse.ts';
 import { prepareModel, type PreparedModel } from './prepare.ts';
 
@@ -23,7 +24,7 @@ export interface WorkerRefusal {
 let lastInLine: Promise<unknown> = Promise.resolve();
 
 /**
- * @param bytes the body; a worker gets a copy
+ * @param bytes the body; a large one is handed to the worker, and is gone here afterwards
  * @throws {PhysicsError} @throws {ParseError}
  */
 export async function prepareUpload(bytes: Uint8Array, format: ModelFormat): Promise<PreparedModel> {
@@ -42,7 +43,10 @@ function inWorker(bytes: Uint8Array, format: ModelFormat): Promise<PreparedModel
   // Node's stripped sources end in .ts, the published build in .js.
   const file = import.meta.url.endsWith('.ts') ? './upload-worker.ts' : './upload-worker.js';
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL(file, import.meta.url), { workerData: { bytes, format } });
+    const worker = new Worker(new URL(file, import.meta.url), {
+      workerData: { bytes, format },
+      transferList: ownBuffers(bytes),
+    });
     worker.once('message', (answer: WorkerAnswer) => {
       if ('prepared' in answer) resolve(answer.prepared);
       else if ('refused' in answer) reject(revive(answer.refused));

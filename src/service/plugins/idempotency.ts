@@ -1,11 +1,14 @@
 // Idempotency-Key on the POSTs that create: the answer is kept for 24 h in the transaction of its effect, and given
 // again to the same key, route and body (service-api section 5; decisions 15).
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { IdempotencyRow, Json, Repositories } from '../../store/index.ts';
 import type { ServiceContext } from '../context.ts';
 import { ProblemError } from '../problems/problem.ts';
 import { caller } from './authentication.ts';
+
+const HASH_SLICE_BYTES = 2 ** 20;
 
 export interface Answer {
   status: number;
@@ -49,7 +52,7 @@ export async function answerOnce(
   if (idempotencyKey === null) return send(reply, await create(async () => {}));
   const { keyId } = caller(request);
   const route = `${request.method} ${request.routeOptions.url}`;
-  const bodySha256 = createHash('sha256').update(options.body).digest('hex');
+  const bodySha256 = await sha256OfBody(options.body);
   return context.underWay.during(`${keyId} ${route} ${idempotencyKey}`, async () => {
     const kept = await context.store.idempotency.find(keyId, route, idempotencyKey);
     if (kept !== null) return replay(reply, kept, bodySha256);
@@ -59,6 +62,17 @@ export async function answerOnce(
     };
     return send(reply, await create(keep));
   });
+}
+
+/** In slices of a millisecond: a body may have 48 MB. */
+async function sha256OfBody(body: string | Uint8Array): Promise<string> {
+  const hash = createHash('sha256');
+  if (typeof body === 'string') return hash.update(body).digest('hex');
+  for (let at = 0; at < body.length; at += HASH_SLICE_BYTES) {
+    if (at > 0) await setImmediate();
+    hash.update(body.subarray(at, at + HASH_SLICE_BYTES));
+  }
+  return hash.digest('hex');
 }
 
 function readHeader(request: FastifyRequest): string | null {

@@ -1,5 +1,5 @@
 // One pass over the samples of a job: checks the stored bytes against their digests, makes the file where it is made whole,
-// and finds length, digest and check sums. Runs in the request when it is small, else in the worker.
+// and finds length, digest and check sums. Runs in the request when it is small, else in the thread.
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { StoreError, digestOf } from '../../store/index.ts';

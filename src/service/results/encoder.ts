@@ -1,16 +1,14 @@
 // Makes files of samples without holding up the event loop: what is more than a millisecond of work goes to one worker
 // thread, one file at a time, and what a pass over a file has found out is kept, so that no digest is taken twice.
-import { Worker } from 'node:worker_threads';
 import { StoreError, type Store } from '../../store/index.ts';
+import { Thread, ownBuffers } from '../../threads/index.ts';
 import type { SampleFormat } from './formats.ts';
 import { encodeSamples } from './encode.ts';
 import type { EncodeTask, Encoded, FileFacts, SampleLayout, SampleSource } from './source.ts';
-import type { WorkerAnswer } from './worker.ts';
+import type { ThreadAnswer } from './encode-thread.ts';
 
 /** Numbers that are turned into a file in the request itself: about a millisecond, also as text. */
 const INLINE_NUMBERS_MAX = 2_048;
-/** From this size on a buffer is handed to the worker: a copy of it would take half a millisecond. */
-const HAND_OVER_BYTES = 2 ** 20;
 /** Facts of so many files are kept, a few hundred bytes each. */
 const FACTS_KEPT = 4_096;
 
@@ -23,11 +21,7 @@ export interface FileOf {
 export class SampleEncoder {
   readonly #store: Pick<Store, 'blobs'>;
   readonly #facts = new Map<string, FileFacts>();
-  #worker: Worker | null = null;
-  /** Of the task that the worker is at. */
-  #answer: PromiseWithResolvers<Encoded> | null = null;
-  #closed = false;
-  #lastInLine: Promise<unknown> = Promise.resolve();
+  readonly #thread = new Thread<EncodeTask, ThreadAnswer>(import.meta.url, './encode-thread');
 
   constructor(store: Pick<Store, 'blobs'>) {
     this.#store = store;
@@ -50,17 +44,23 @@ export class SampleEncoder {
       file.format !== 'parquet';
     const encoded = isSmall
       ? await encodeSamples(await this.#task(file))
-      : await this.#inTurn(async () => {
-          signal.throwIfAborted();
-          return this.#byWorker(await this.#task(file));
-        });
+      : await this.#inThread(file, signal);
     this.#keep(keyOf(file), encoded.facts);
     return encoded;
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    await this.#worker?.terminate();
+  close(): Promise<void> {
+    return this.#thread.close();
+  }
+
+  async #inThread(file: FileOf, signal: AbortSignal): Promise<Encoded> {
+    const answer = await this.#thread.run(async () => {
+      signal.throwIfAborted();
+      const task = await this.#task(file);
+      return { value: task, transfer: ownBuffers(task.source.codes, task.source.heat) };
+    });
+    if ('encoded' in answer) return answer.encoded;
+    throw new StoreError('corrupt-blob', answer.corrupt);
   }
 
   // The numbers are read when it is their turn, so that those who wait hold nothing.
@@ -75,40 +75,6 @@ export class SampleEncoder {
     return { format, layout, source };
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#lastInLine.then(work);
-    this.#lastInLine = turn.catch(() => undefined);
-    return turn;
-  }
-
-  #byWorker(task: EncodeTask): Promise<Encoded> {
-    if (this.#closed) throw new Error('the service is closing');
-    const worker = (this.#worker ??= this.#startWorker());
-    this.#answer = Promise.withResolvers();
-    worker.postMessage(task, [...ownBuffer(task.source.codes), ...ownBuffer(task.source.heat)]);
-    return this.#answer.promise;
-  }
-
-  #startWorker(): Worker {
-    // Node's stripped sources end in .ts, the published build in .js.
-    const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
-    const worker = new Worker(new URL(file, import.meta.url));
-    // It alone keeps no process alive.
-    worker.unref();
-    const gone = (error: Error): void => {
-      this.#worker = null;
-      this.#answer?.reject(error);
-    };
-    worker.once('error', gone);
-    worker.once('exit', () => gone(new Error('the worker that makes files ended without an answer')));
-    worker.on('message', (answer: WorkerAnswer) => {
-      if ('encoded' in answer) this.#answer?.resolve(answer.encoded);
-      else if ('corrupt' in answer) this.#answer?.reject(new StoreError('corrupt-blob', answer.corrupt));
-      else this.#answer?.reject(new Error(answer.failed));
-    });
-    return worker;
-  }
-
   #keep(key: string, facts: FileFacts): void {
     this.#facts.delete(key);
     this.#facts.set(key, facts);
@@ -121,10 +87,4 @@ export class SampleEncoder {
 
 function keyOf({ format, layout }: FileOf): string {
   return `${layout.provenance.job} ${format} ${layout.withProvenance}`;
-}
-
-/** The buffer to hand over, when the bytes are all of it; little ones are copied. */
-function ownBuffer(bytes: Uint8Array | null): ArrayBuffer[] {
-  if (bytes === null || bytes.length < HAND_OVER_BYTES || !(bytes.buffer instanceof ArrayBuffer)) return [];
-  return bytes.buffer.byteLength === bytes.byteLength ? [bytes.buffer] : [];
 }

@@ -1,5 +1,5 @@
 // Samples on their way into a file, and the facts of the file that cost a pass over all of it. Plain data, so that it can
-// cross to the worker.
+// cross to the thread.
 import type { SampleFormat } from './formats.ts';
 import type { Provenance } from './provenance.ts';
 

@@ -1,5 +1,5 @@
 // Samples as tables for data frames: an Arrow IPC stream and Parquet. One row for every read of every sample: sample, read,
-// time_s, label, heat_kT (of the sample, null when none was recorded), x (the units, float32). Runs in the worker only: the
+// time_s, label, heat_kT (of the sample, null when none was recorded), x (the units, float32). Runs in the thread only: the
 // libraries are large.
 import {
   Field,

@@ -42,9 +42,14 @@ function specificity(range: string): number {
   return range === '*/*' ? 0 : range.endsWith('/*') ? 1 : 2;
 }
 
-/** Sends bytes as they are, with Repr-Digest and a file name. */
-export function sendBytes(reply: FastifyReply, bytes: Uint8Array, type: string, fileName: string): never {
-  const sha256 = createHash('sha256').update(bytes).digest('base64');
+/** Sends bytes as they are, with Repr-Digest and a file name. @param sha256 base64, where it is known already */
+export function sendBytes(
+  reply: FastifyReply,
+  bytes: Uint8Array,
+  type: string,
+  fileName: string,
+  sha256 = createHash('sha256').update(bytes).digest('base64'),
+): never {
   // The typed reply knows the JSON form alone; bytes and ready text pass Fastify unserialised.
   return reply
     .type(type)

@@ -1,8 +1,10 @@
 // Models: content-addressed, immutable parameters. Uploads are bytes until models/parse.ts has read them.
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { encodeModelNpz } from '../../physics/index.ts';
-import { decodeModelContent } from '../../store/index.ts';
+import { StoreError } from '../../store/index.ts';
+import { Thread, ownBuffers } from '../../threads/index.ts';
+import { readBody } from '../models/body.ts';
+import type { EncodeModelAnswer, EncodeModelTask } from '../models/encode-thread.ts';
 import { modelFormats, type ModelFormat } from '../models/parse.ts';
 import { prepareUpload } from '../models/upload.ts';
 import { auditOf } from '../plugins/audit.ts';
@@ -23,11 +25,12 @@ export function modelRoutes(context: RouteContext): FastifyPluginAsyncZod {
   const { store } = context;
   return async (app) => {
     app.removeAllContentTypeParsers();
-    app.addContentTypeParser<Buffer>(
-      [...modelFormats],
-      { parseAs: 'buffer', bodyLimit: MODEL_BODY_BYTES_MAX },
-      (_request, body, done) => done(null, body),
+    app.addContentTypeParser([...modelFormats], readBody(MODEL_BODY_BYTES_MAX));
+    const encoding = new Thread<EncodeModelTask, EncodeModelAnswer>(
+      import.meta.url,
+      '../models/encode-thread',
     );
+    app.addHook('onClose', () => encoding.close());
     app.post(
       '/v1/models',
       {
@@ -62,7 +65,7 @@ export function modelRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const format = request.headers['content-type']?.split(';')[0].trim().toLowerCase() as ModelFormat;
         return answerOnce(context, request, reply, { body: bytes }, async (keep) => {
           const { digest, name, units, metadata, content } = await prepareUpload(bytes, format);
-          const blob = await store.blobs.put(content);
+          const blob = await store.blobs.put(content, { digest });
           const { keyId } = caller(request);
           return store.transaction(async (tx) => {
             const row = { digest, name, units, blob, bytes: content.length, metadata, keyId };
@@ -125,9 +128,14 @@ export function modelRoutes(context: RouteContext): FastifyPluginAsyncZod {
         if (row === null)
           throw new ProblemError('unknown-model', `There is no model ${request.params.digest}.`);
         if (chooseFormat(request, downloadFormats) === 'application/json') return modelView(row);
-        const content = decodeModelContent(await store.blobs.get(row.blob));
-        const npz = encodeModelNpz({ model: content, metadata: { ...row.metadata, name: row.name } });
-        return sendBytes(reply, npz, 'application/x-npz', `model-${row.digest.slice(7, 19)}.npz`);
+        const answer = await encoding.run(async () => {
+          const content = await store.blobs.get(row.blob, { verify: false });
+          const value = { content, metadata: { ...row.metadata, name: row.name }, digest: row.digest };
+          return { value, transfer: ownBuffers(content) };
+        });
+        if ('corrupt' in answer) throw new StoreError('corrupt-blob', answer.corrupt);
+        const name = `model-${row.digest.slice(7, 19)}.npz`;
+        return sendBytes(reply, answer.file, 'application/x-npz', name, answer.sha256);
       },
     );
   };

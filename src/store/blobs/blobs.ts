@@ -32,8 +32,8 @@ class Blobs implements BlobStore {
     this.#toError = toError;
   }
 
-  put(bytes: Uint8Array): Promise<Digest> {
-    const digest = digestOf(bytes);
+  put(bytes: Uint8Array, known: { digest?: Digest } = {}): Promise<Digest> {
+    const digest = known.digest ?? digestOf(bytes);
     return this.#guarded('writing a blob', async () => {
       const damaged: BlobPlace[] = [];
       // What is there is read, not trusted: so a damaged one is healed by the next upload of the same bytes.

@@ -1,11 +1,17 @@
 // The command line: one file per subcommand, each registers itself here.
 import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
+import { registerCalibrate } from './calibrate.ts';
 import { registerCapture } from './capture.ts';
 import { registerCertificate } from './certificate.ts';
 import { registerDemo } from './demo.ts';
+import { registerDevices } from './devices.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerFault } from './fault.ts';
+import { registerJobs } from './jobs.ts';
+import { registerKeys } from './keys.ts';
+import { registerModels } from './models.ts';
+import { registerSample } from './sample.ts';
 import { registerServe } from './serve.ts';
 import { registerTrain } from './train.ts';
 import { registerTwin } from './twin.ts';
@@ -14,11 +20,17 @@ import { registerTwin } from './twin.ts';
 export type Register = (program: Command) => void;
 
 const commands: Register[] = [
+  registerCalibrate,
   registerCapture,
   registerCertificate,
   registerDemo,
+  registerDevices,
   registerDoctor,
   registerFault,
+  registerJobs,
+  registerKeys,
+  registerModels,
+  registerSample,
   registerServe,
   registerTrain,
   registerTwin,

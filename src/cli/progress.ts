@@ -2,7 +2,8 @@
 import { MultiBar, Presets } from 'cli-progress';
 
 export interface Step {
-  update(done: number, total: number): void;
+  /** @param note beside the bar, such as the rate */
+  update(done: number, total: number, note?: string): void;
   /** Ends the step; `result` stays on the screen. */
   end(result: string): void;
 }
@@ -42,9 +43,9 @@ function bars(stream: NodeJS.WriteStream): Progress {
     step(name) {
       const bar = multi.create(1, 0, { name: name.padEnd(12), result: '' });
       return {
-        update(done, total) {
+        update(done, total, note = '') {
           bar.setTotal(Math.max(1, total));
-          bar.update(done);
+          bar.update(done, { result: note });
         },
         end(result) {
           bar.update(bar.getTotal(), { result });

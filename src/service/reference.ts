@@ -1,4 +1,5 @@
 // docs/api.md: the rules that hold for every route, written here, and the table of routes, made from the OpenAPI document.
+import { CLIENTS_CHAPTER } from './reference/clients.ts';
 import { KEYS_CHAPTER } from './reference/keys.ts';
 import { roles, scopes, type Role } from './auth/matrix.ts';
 import { samplesReference } from './results/reference.ts';
@@ -36,6 +37,7 @@ export function apiMarkdown(document: OpenApiDocument): string {
     '|---|---|---|---|---|',
     ...rows,
     '',
+    CLIENTS_CHAPTER,
     KEYS_CHAPTER,
     '## Roles and scopes',
     '',

@@ -13,6 +13,7 @@ const pages: { page: string; startsItsOwn?: boolean }[] = [
   { page: 'docs/api.md' },
   { page: 'docs/operating.md' },
   { page: 'examples/README.md' },
+  { page: 'examples/python/README.md' },
 ];
 
 /** Why a block cannot run on this machine; null: it can. */

@@ -1,5 +1,7 @@
-// /metrics on a listener of its own, so that scraping needs no key and the API port exposes nothing.
-import { createServer } from 'node:http';
+// /metrics on a listener of its own, so that scraping needs no key and the API port exposes nothing. Where it can be reached
+// from other machines a guard asks for one.
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Monitoring } from './registry.ts';
 
@@ -9,12 +11,21 @@ export interface MetricsListener {
   close(): Promise<void>;
 }
 
-/** @param port 0 takes a free one. Rejects with the error of listen(). */
+export interface ListenAt {
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+  tls?: { cert: string | Buffer; key: string | Buffer };
+  /** The status that refuses a scrape, or null. */
+  guard?: (authorization: string | undefined, address: string) => Promise<401 | 403 | null>;
+}
+
+/** Rejects with the error of listen(). */
 export async function listenForScrapes(
   monitoring: Pick<Monitoring, 'render' | 'contentType'>,
-  at: { host: string; port: number },
+  at: ListenAt,
 ): Promise<MetricsListener> {
-  const server = createServer((request, response) => {
+  const listener: RequestListener = (request, response) => {
     if (request.url?.split('?')[0] !== '/metrics') {
       response.writeHead(404, { 'content-type': 'text/plain' }).end('The metrics are at /metrics.\n');
       return;
@@ -23,12 +34,29 @@ export async function listenForScrapes(
       response.writeHead(405, { allow: 'GET, HEAD' }).end();
       return;
     }
-    monitoring.render().then(
-      (text) => response.writeHead(200, { 'content-type': monitoring.contentType }).end(text),
+    const guarded = at.guard?.(request.headers.authorization, request.socket.remoteAddress ?? '');
+    answer(guarded).then(
+      ({ status, text, type }) =>
+        response
+          .writeHead(status, {
+            'content-type': type,
+            'cache-control': 'no-store',
+            ...(status === 401 && { 'www-authenticate': 'Bearer realm="thermoloop"' }),
+          })
+          .end(text),
       () =>
         response.writeHead(500, { 'content-type': 'text/plain' }).end('The metrics cannot be read now.\n'),
     );
-  });
+  };
+  const answer = async (
+    guarded: Promise<401 | 403 | null> | undefined,
+  ): Promise<{ status: number; text: string; type: string }> => {
+    const refused = (await guarded) ?? null;
+    return refused === null
+      ? { status: 200, text: await monitoring.render(), type: monitoring.contentType }
+      : { status: refused, text: 'Reading the metrics needs a key with metrics:read.\n', type: 'text/plain' };
+  };
+  const server = at.tls === undefined ? createServer(listener) : createTlsServer(at.tls, listener);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(at.port, at.host, () => {
@@ -39,7 +67,7 @@ export async function listenForScrapes(
   const { port } = server.address() as AddressInfo;
   const host = at.host.includes(':') ? `[${at.host}]` : at.host;
   return {
-    url: `http://${host}:${port}/metrics`,
+    url: `${at.tls === undefined ? 'http' : 'https'}://${host}:${port}/metrics`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -245,4 +245,29 @@ describe('the listener', () => {
     await listener.close();
     await expect(fetch(listener.url)).rejects.toThrow();
   });
+
+  it('asks its guard before every scrape, and says nothing when the guard fails', async () => {
+    const asked: unknown[] = [];
+    const listener = await listenForScrapes(monitoring(), {
+      host: '127.0.0.1',
+      port: 0,
+      guard: async (authorization, address) => {
+        asked.push([authorization, address]);
+        if (authorization === 'broken') throw new Error('secret-detail');
+        return authorization === 'good' ? null : 401;
+      },
+    });
+    const scrape = async (authorization?: string): Promise<[number, string]> => {
+      const page = await fetch(listener.url, {
+        headers: authorization === undefined ? {} : { authorization },
+      });
+      return [page.status, await page.text()];
+    };
+    expect((await scrape('good'))[0]).toBe(200);
+    const [status, text] = await scrape();
+    expect([status, text]).toEqual([401, expect.not.stringContaining('thermoloop_')]);
+    expect(await scrape('broken')).toEqual([500, expect.not.stringContaining('secret')]);
+    expect(asked[0]).toEqual(['good', '127.0.0.1']);
+    await listener.close();
+  });
 });

@@ -1,7 +1,6 @@
 // The HTTP service: plugins in their order, then the routes. Everything from outside comes in through ServiceOptions, so
 // that tests build the same service around fakes and use inject().
 import helmet from '@fastify/helmet';
-import rateLimit from '@fastify/rate-limit';
 import websocket from '@fastify/websocket';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
@@ -12,10 +11,12 @@ import { withoutSecrets } from './auth/keys.ts';
 import type { ServiceContext, ServiceOptions } from './context.ts';
 import { LiveHub } from './live/hub.ts';
 import { registerAudit } from './plugins/audit.ts';
-import { registerAuthentication } from './plugins/authentication.ts';
+import { registerAuthentication, registerScopes } from './plugins/authentication.ts';
 import { onClientError, registerErrors, sendProblem, toProblem } from './plugins/errors.ts';
 import { RequestsUnderWay } from './plugins/idempotency.ts';
+import { registerJsonBodies } from './plugins/json-bodies.ts';
 import { registerOpenApi } from './plugins/openapi.ts';
+import { registerRateLimit } from './plugins/rate-limit.ts';
 import { ProblemError } from './problems/problem.ts';
 import { aboutRoutes } from './routes/about.ts';
 import { auditRoutes } from './routes/audit.ts';
@@ -39,6 +40,10 @@ export const REQUESTS_PER_MINUTE = 600;
 /** A model of 48 MB over a 10 Mbit/s line takes 40 s. */
 const REQUEST_TIMEOUT_MS = 300_000;
 const WS_MESSAGE_BYTES_MAX = 64 * 1024;
+/** Answers are data: nothing in them may load or run anything. The page at /docs has a policy of its own. */
+const NO_CONTENT = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
+/** A body on a route that reads none. */
+const NO_BODY_BYTES_MAX = 1024;
 /** From the request for an upgrade to the WebSocket. */
 const UPGRADE_TIMEOUT_MS = 10_000;
 
@@ -55,15 +60,20 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   const requestsPerMinute = options.rateLimitPerMinute ?? REQUESTS_PER_MINUTE;
   const app = newFastify(options);
   app.removeContentTypeParser('text/plain');
+  registerJsonBodies(app);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   registerErrors(app);
-  registerCorrelation(app, options);
-  await app.register(helmet, { contentSecurityPolicy: false, hsts: options.tls !== undefined });
   await registerWebSocket(app);
+  registerCorrelation(app, options);
+  app.addHook('onRoute', (route) => {
+    if (route.schema?.body === undefined) route.bodyLimit ??= NO_BODY_BYTES_MAX;
+  });
+  await app.register(helmet, { contentSecurityPolicy: false, hsts: options.tls !== undefined });
   registerAuthentication(app, context);
   registerAudit(app, context);
   await registerRateLimit(app, requestsPerMinute);
+  registerScopes(app);
   await registerOpenApi(app);
 
   const hub = new LiveHub(context);
@@ -131,26 +141,20 @@ function withoutSecretsInUrls(logger: FastifyBaseLogger): FastifyBaseLogger {
 
 function registerCorrelation(app: FastifyInstance, { onRequest }: ServiceOptions): void {
   app.addHook('onRequest', async (request, reply) => {
-    void reply.headers({ 'x-correlation-id': request.id, 'cache-control': 'no-store' });
+    void reply.headers({
+      'x-correlation-id': request.id,
+      'cache-control': 'no-store',
+      'content-security-policy': NO_CONTENT,
+    });
+    // No id, name or cursor holds it, and databases refuse it in text.
+    if (request.url.includes('%00'))
+      throw new ProblemError('bad-request', 'The URL holds the character U+0000.');
   });
   app.addHook('onResponse', async (request, reply) => {
     // A long poll takes as long as the client wished, which says nothing about the service.
     if (request.headers['prefer'] !== undefined) return;
     const route = request.routeOptions.url ?? 'unknown';
     onRequest?.(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
-  });
-}
-
-async function registerRateLimit(app: FastifyInstance, perMinute: number): Promise<void> {
-  await app.register(rateLimit, {
-    max: perMinute,
-    timeWindow: 60_000,
-    keyGenerator: (request) => request.identity?.keyId ?? request.ip,
-    allowList: (request) => request.routeOptions.config.access === 'public',
-    errorResponseBuilder: (_request, { max, ttl }) =>
-      new ProblemError('rate-limited', `The key may send ${max} requests a minute.`, {
-        retryAfter_s: Math.max(1, Math.ceil(ttl / 1000)),
-      }),
   });
 }
 

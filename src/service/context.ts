@@ -46,6 +46,8 @@ export interface ServiceOptions {
   logger?: FastifyBaseLogger;
   /** Requests of one key per minute. */
   rateLimitPerMinute?: number;
+  /** Failed authentications from one address per minute, before it is refused unheard. */
+  failedAuthPerMinute?: number;
   tls?: { cert: string | Buffer; key: string | Buffer };
   /** Called after every answer, for the HTTP metrics. */
   onRequest?: (method: string, route: string, status: number, duration_s: number) => void;

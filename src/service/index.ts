@@ -2,6 +2,7 @@
 export { createService } from './app.ts';
 export type { ServiceDevice, ServiceOptions } from './context.ts';
 export { ensureBootstrapKey } from './auth/bootstrap.ts';
+export { scrapeGuard } from './auth/scrape-guard.ts';
 export { routeAccess, roles } from './auth/matrix.ts';
 export { feedMonitoring, readingOf } from './metrics-feed.ts';
 export { problemsMarkdown } from './problems/page.ts';

@@ -67,7 +67,9 @@ Generated from the routes of \`src/service\` (\`npm run generated\`).
   answer again with \`Idempotency-Replayed: true\`; another body is \`idempotency-mismatch\`. The secret of a key is not repeated.
 * **\`Prefer: wait=N\`** (at most 60 s) on a job or a calibration answers at its next change. With \`If-None-Match\` nothing is missed in between.
 * **Pages**: \`limit\` (50, at most 500) and \`cursor\`; \`{items, nextCursor}\` and \`Link: rel="next"\`.
-* **Rate**: 600 requests a minute for each key unless configured otherwise; \`429\` carries \`Retry-After\`.
+* **Rate**: 600 requests a minute for each key (on each host) unless configured otherwise or set for the key; \`RateLimit-Limit\`, \`RateLimit-Remaining\`
+  and \`RateLimit-Reset\` are on every answer, \`429\` carries \`Retry-After\`. An address that fails to show a valid key 120 times a minute gets 429 too.
+* **JSON bodies** are UTF-8, at most 1 MB (models more) and 64 levels deep, without U+0000.
 
 ## Models
 

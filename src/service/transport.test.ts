@@ -80,6 +80,25 @@ describe('a body that is too large', () => {
     });
     expect([response.status, ((await response.json()) as Problem)['limit_bytes']]).toEqual([413, 2 ** 20]);
   });
+
+  it('has next to none where nothing is read', async () => {
+    for (const [method, path] of [
+      ['POST', '/v1/tickets'],
+      ['DELETE', '/v1/keys/nobody'],
+      ['POST', '/v1/jobs/nothing/cancel'],
+    ]) {
+      const response = await fetch(`${base}${path}`, {
+        method,
+        headers: { ...service.as.admin, 'content-type': 'application/json' },
+        body: JSON.stringify('x'.repeat(2000)),
+      });
+      expect([path, response.status, ((await response.json()) as Problem)['limit_bytes']]).toEqual([
+        path,
+        413,
+        1024,
+      ]);
+    }
+  });
 });
 
 describe('requests that are not well-formed', () => {
@@ -136,6 +155,24 @@ describe('an upgrade that is refused', () => {
   ])('GET %s %j is %d, and its connection is closed', async (path, more, status) => {
     // The exchange ends when the service closes; a connection that stays is one that nobody will ever close.
     expect(await exchange(upgrade(path, more))).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  });
+});
+
+describe('headers of every answer', () => {
+  it.each(['/healthz', '/problems/link-lost', '/nowhere', '/v1/about'])('%s', async (path) => {
+    const { headers } = await service.call('GET', path, { headers: { accept: 'text/html' } });
+    expect(headers['content-security-policy']).toContain("default-src 'none'");
+    expect(headers['content-security-policy']).toContain("frame-ancestors 'none'");
+    expect(headers['x-content-type-options']).toBe('nosniff');
+    expect(headers['cache-control']).toBe('no-store');
+    expect(headers['referrer-policy']).toBe('no-referrer');
+    expect(headers).not.toHaveProperty('x-powered-by');
+    expect(headers).not.toHaveProperty('server');
+  });
+
+  it.each(['/v1/jobs/%00', '/v1/jobs?label=a%00', '/%00'])('GET %s is refused whole', async (path) => {
+    const response = await service.call('GET', path, { role: 'admin' });
+    expect([response.statusCode, response.json<Problem>().code]).toEqual([400, 'bad-request']);
   });
 });
 

@@ -190,6 +190,8 @@ export interface KeyRepository {
   count(): Promise<number>;
   /** Conditional on the revision that was seen: `conflict` when the key was edited or revoked since. */
   edit(id: string, revision: number, change: KeyChange): Promise<KeyRow>;
+  /** Uses the bootstrap key up, and all others with it: true for one caller, whatever host it is on. */
+  spendBootstrap(id: string): Promise<boolean>;
   /** Idempotent: a revoked key keeps its first time. `not-found` when there is none. */
   revoke(id: string): Promise<KeyRow>;
   /** Notes the use, at most once a minute per key, so that reading costs no synced write. */

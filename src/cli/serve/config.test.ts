@@ -133,6 +133,8 @@ describe('the configuration of serve', () => {
   it('does not speak plain text beyond loopback unless told', () => {
     for (const host of ['0.0.0.0', '::', '192.168.1.7', 'lab.example'])
       expect(refusal({ device: DEVICE, host }).code).toBe('plaintext-refused');
+    const metrics = { THERMOLOOP_METRICS_HOST: '0.0.0.0' };
+    expect(refusal({ device: DEVICE }, metrics).code).toBe('plaintext-refused');
     for (const host of ['localhost', '127.0.0.1', '127.8.8.8', '::1'])
       expect(config({ device: DEVICE, host }).host).toBe(host);
     const plain = { THERMOLOOP_ALLOW_PLAINTEXT: '1' };

@@ -92,15 +92,17 @@ function checkTransportSecurity(config: ServeConfig, allowPlaintext: boolean): v
       'only one of certificate and key is set',
       'Set both THERMOLOOP_TLS_CERT and THERMOLOOP_TLS_KEY to PEM files.',
     );
-  if (config.tlsCert !== null || allowPlaintext || isLoopback(config.host)) return;
+  const reachable = [config.host, config.metricsHost].find((host) => !isLoopback(host));
+  if (config.tlsCert !== null || allowPlaintext || reachable === undefined) return;
   throw new ConfigError(
     'plaintext-refused',
-    `${config.host} can be reached from other machines, and keys would cross the network in plain text`,
+    `${reachable} can be reached from other machines, and keys would cross the network in plain text`,
     'Set THERMOLOOP_TLS_CERT and THERMOLOOP_TLS_KEY, or listen on 127.0.0.1, or, behind a proxy that does TLS, ' +
       'set THERMOLOOP_ALLOW_PLAINTEXT=1.',
   );
 }
 
-function isLoopback(host: string): boolean {
+/** Only programs on this machine reach it. */
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }

@@ -9,11 +9,11 @@ import { systemClock, type Clock } from '../../clock/clock.ts';
 import type { Device } from '../../device/index.ts';
 import { createJobRunner } from '../../jobs/index.ts';
 import { createMonitoring, listenForScrapes } from '../../monitoring/index.ts';
-import { createService, feedMonitoring, readingOf } from '../../service/index.ts';
+import { createService, feedMonitoring, readingOf, scrapeGuard } from '../../service/index.ts';
 import { openCertificateKeys, openStore } from '../../store/index.ts';
 import type { Port } from '../../transports/index.ts';
 import { Participant } from '../lock-step/participant.ts';
-import type { ServeConfig } from './config.ts';
+import { isLoopback, type ServeConfig } from './config.ts';
 import { startDevices, type OnLog } from './devices.ts';
 import { addressInUse, bootstrap, hostInUrl, makeLog, readTls } from './start-up.ts';
 
@@ -124,6 +124,8 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
     const metrics = await listenForScrapes(monitoring, {
       host: config.metricsHost,
       port: config.metricsPort,
+      // Whoever can reach it from another machine shows a key, over TLS where the service has it.
+      ...(!isLoopback(config.metricsHost) && { tls, guard: scrapeGuard({ store, clock }) }),
     });
     closers.push(() => metrics.close());
     const { port } = app.server.address() as AddressInfo;

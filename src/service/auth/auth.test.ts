@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startTestService, type TestService } from '../../../test/support/test-service.ts';
+import { systemClock } from '../../clock/clock.ts';
 import { ensureBootstrapKey } from './bootstrap.ts';
+import { scrapeGuard } from './scrape-guard.ts';
 import { mintKey, parseAuthorization, secretMatches } from './keys.ts';
 
 let service: TestService;
@@ -85,6 +87,21 @@ describe('keys', () => {
   });
 });
 
+describe('the guard of the metrics', () => {
+  it('lets keys with metrics:read scrape, from where they may come', async () => {
+    const guard = scrapeGuard({ store: service.store, clock: systemClock });
+    expect(await guard(service.as.viewer.authorization, '192.0.2.1')).toBeNull();
+    expect(await guard(service.as.researcher.authorization, '192.0.2.1')).toBe(403);
+    expect(await guard(undefined, '192.0.2.1')).toBe(401);
+    expect(await guard('Bearer tlk_x_y', '192.0.2.1')).toBe(401);
+    const { headers } = await service.addKey('viewer', [], undefined, { cidr: ['192.0.2.0/24'] });
+    expect(await guard(headers.authorization, '192.0.2.1')).toBeNull();
+    expect(await guard(headers.authorization, '198.51.100.1')).toBe(401);
+    vi.spyOn(service.store.keys, 'find').mockRejectedValueOnce(new Error('the database is gone'));
+    await expect(guard(service.as.viewer.authorization, '192.0.2.1')).rejects.toThrow('gone');
+  });
+});
+
 describe('the bootstrap key', () => {
   it('appears while no key can make keys, makes one, and is spent', async () => {
     const fresh = await startTestService();
@@ -105,7 +122,92 @@ describe('the bootstrap key', () => {
   });
 });
 
+describe('the bootstrap key in a race', () => {
+  it('makes one key, whatever comes at the same time', async () => {
+    const fresh = await startTestService();
+    try {
+      for (const key of await fresh.store.keys.list()) await fresh.store.keys.revoke(key.id);
+      // Two hosts that start at the same time may each have made one.
+      const first = await ensureBootstrapKey(fresh.store, Date.now(), randomBytes);
+      const { id, token, secretSha256 } = { id: fresh.store.newId(), ...mintKey('x', randomBytes) };
+      await fresh.store.keys.add({
+        id,
+        name: 'bootstrap',
+        role: 'bootstrap',
+        scopes: ['keys:create'],
+        secretSha256,
+        expiresAt_ms: null,
+      });
+      const tokens = [first, first, first, token.replace('tlk_x_', `tlk_${id}_`)];
+      const answers = await Promise.all(
+        tokens.map((key, k) =>
+          fresh.call('POST', '/v1/keys', {
+            headers: { authorization: `Bearer ${key}` },
+            body: { name: `admin ${k}`, role: 'admin' },
+          }),
+        ),
+      );
+      expect(answers.map((answer) => answer.statusCode).sort()).toEqual([201, 401, 401, 401]);
+      const rows = await fresh.store.audit.list({ action: 'key.create' });
+      expect(rows).toHaveLength(1);
+      expect(
+        (await fresh.store.keys.list()).filter((key) => key.role === 'admin' && key.revokedAt_ms === null),
+      ).toHaveLength(1);
+    } finally {
+      await fresh.close();
+    }
+  });
+});
+
 describe('rate limit', () => {
+  it('goes by the limit of the key, is told in headers, and counts refusals too', async () => {
+    const limited = await startTestService({ rateLimitPerMinute: 5 });
+    try {
+      const key = await limited.addKey('viewer', [], undefined, { requestsPerMinute: 2 });
+      const ask = (headers: Record<string, string>, url = '/v1/about') =>
+        limited.call('GET', url, { headers });
+      const first = await ask(key.headers);
+      expect([first.headers['ratelimit-limit'], first.headers['ratelimit-remaining']]).toEqual(['2', '1']);
+      expect(Number(first.headers['ratelimit-reset'])).toBeGreaterThan(0);
+      expect((await ask(key.headers, '/v1/keys')).statusCode).toBe(403);
+      const refused = await ask(key.headers, '/v1/keys');
+      expect([refused.statusCode, code(refused), refused.headers['ratelimit-remaining']]).toEqual([
+        429,
+        'rate-limited',
+        '0',
+      ]);
+      const exempt = await limited.addKey('viewer', [], undefined, { requestsPerMinute: 0 });
+      for (let k = 0; k < 20; k++) {
+        const answer = await ask(exempt.headers);
+        expect([answer.statusCode, answer.headers['ratelimit-limit']]).toEqual([200, undefined]);
+      }
+      const generous = await limited.addKey('viewer', [], undefined, { requestsPerMinute: 10 });
+      for (let k = 0; k < 10; k++) expect((await ask(generous.headers)).statusCode).toBe(200);
+      expect((await ask(generous.headers)).statusCode).toBe(429);
+    } finally {
+      await limited.close();
+    }
+  });
+
+  it('holds for addresses that come without a valid key', async () => {
+    const limited = await startTestService({ failedAuthPerMinute: 3 });
+    try {
+      const from = (remoteAddress: string, headers: Record<string, string>) =>
+        limited.app.inject({ url: '/v1/about', remoteAddress, headers });
+      expect((await from('192.0.2.1', limited.as.viewer)).statusCode).toBe(200);
+      for (let k = 0; k < 3; k++)
+        expect((await from('192.0.2.1', { authorization: 'Bearer x' })).statusCode).toBe(401);
+      const refused = await from('192.0.2.1', { authorization: 'Bearer x' });
+      expect([refused.statusCode, code(refused)]).toEqual([429, 'rate-limited']);
+      expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+      expect((await from('192.0.2.1', limited.as.viewer)).statusCode).toBe(200);
+      expect((await from('192.0.2.1', limited.as.admin)).statusCode).toBe(429);
+      expect((await from('192.0.2.2', limited.as.admin)).statusCode).toBe(200);
+    } finally {
+      await limited.close();
+    }
+  });
+
   it('counts each key by itself and says when to come back', async () => {
     const limited = await startTestService({ rateLimitPerMinute: 3 });
     try {

@@ -13,6 +13,7 @@ import {
   type Model,
   type ModelFile,
 } from '../../physics/index.ts';
+import { flawOfJson, isStorable, isTooDeep, JSON_DEPTH_MAX } from '../json-flaws.ts';
 
 /** N x N float64 take 8 N^2 bytes in memory: 33 MB at this bound. */
 export const UNITS_MAX = 2048;
@@ -42,7 +43,7 @@ export interface ParsedModel {
 /** What is wrong with the form of an upload; the physics of it throws PhysicsError. */
 export class ParseError extends Error {
   override readonly name = 'ParseError';
-  readonly code: 'validation-failed' | 'malformed-json' | 'duplicate-pair';
+  readonly code: 'validation-failed' | 'malformed-json' | 'json-too-deep' | 'duplicate-pair';
   readonly pointer: string;
   readonly allowed: string;
   constructor(code: ParseError['code'], message: string, pointer: string, allowed: string, cause?: unknown) {
@@ -111,6 +112,21 @@ function parseJson(bytes: Uint8Array): ParsedModel {
 }
 
 function readObject(bytes: Uint8Array): Record<string, unknown> {
+  const flaw = flawOfJson(bytes);
+  if (flaw === 'too-deep')
+    throw new ParseError(
+      'json-too-deep',
+      'the body is nested too deeply',
+      '',
+      `at most ${JSON_DEPTH_MAX} levels`,
+    );
+  if (flaw !== null)
+    throw new ParseError(
+      'malformed-json',
+      `a text in the body holds a ${flaw}`,
+      '',
+      'text in Unicode without U+0000',
+    );
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -211,13 +227,14 @@ function readNumber(value: unknown, pointer: string): number {
 
 function readName(value: unknown, pointer: string): string | null {
   if (value === undefined || value === null) return null;
-  if (typeof value === 'string' && value.length <= NAME_LENGTH_MAX) return value;
+  if (typeof value === 'string' && value.length <= NAME_LENGTH_MAX && isStorable(value)) return value;
   throw invalid(pointer, 'not a name', `text of at most ${NAME_LENGTH_MAX} characters`);
 }
 
 function readMetadata(value: unknown): Record<string, unknown> {
   if (value === undefined) return {};
   if (!isObject(value)) throw invalid('/metadata', 'not an object', 'a JSON object');
+  if (isTooDeep(value)) throw invalid('/metadata', 'nested too deeply', `at most ${JSON_DEPTH_MAX} levels`);
   if (JSON.stringify(value).length > METADATA_BYTES_MAX)
     throw invalid('/metadata', 'metadata is too long', `${METADATA_BYTES_MAX} characters of JSON`);
   return value;

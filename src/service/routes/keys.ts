@@ -60,6 +60,9 @@ export function keyRoutes(context: RouteContext, onChanged: (keyId: string) => v
             const id = store.newId();
             const { token, secretSha256 } = mintKey(id, (count) => context.randomBytes(count));
             return store.transaction(async (tx) => {
+              // The bootstrap key is for the first key only; of requests at the same time one makes it.
+              if (maker.role === 'bootstrap' && !(await tx.keys.spendBootstrap(maker.keyId)))
+                throw new ProblemError('unauthenticated', 'The bootstrap key was used before.');
               const row = await tx.keys.add({
                 id,
                 name,
@@ -69,8 +72,6 @@ export function keyRoutes(context: RouteContext, onChanged: (keyId: string) => v
                 limits: withLimits(NO_KEY_LIMITS, limits),
                 expiresAt_ms,
               });
-              // The bootstrap key is for the first key only.
-              if (maker.role === 'bootstrap') await tx.keys.revoke(maker.keyId);
               await tx.audit.append(auditOf(request, 'key.create', id, { name, role }));
               const answer: Answer = {
                 status: 201,

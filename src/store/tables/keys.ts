@@ -66,6 +66,17 @@ export function keyRepository(context: Context): KeyRepository {
       if (Number(result.numUpdatedRows) === 1) return row;
       throw new StoreError('conflict', `the key ${id} was edited or revoked since revision ${revision}`);
     },
+    async spendBootstrap(id) {
+      const spent = await context
+        .db()
+        .updateTable('api_key')
+        .set((e) => ({ revoked_at_ms: context.clock.wall_ms(), revision: e('revision', '+', 1) }))
+        .where('role', '=', 'bootstrap')
+        .where('revoked_at_ms', 'is', null)
+        .returning('id')
+        .execute();
+      return spent.some((row) => row.id === id);
+    },
     async revoke(id) {
       await context
         .db()

@@ -17,6 +17,13 @@ export const requestProblems = {
     'The body is empty, cut off or not JSON although its content type says so.',
     'Send a complete JSON document in UTF-8, or the content type the body really has.',
   ),
+  'json-too-deep': entry(
+    400,
+    'The body is nested too deeply',
+    'final',
+    'Arrays and objects in the body stand inside each other deeper than 64 levels.',
+    'Flatten the body; nothing that the service reads is that deep.',
+  ),
   'bad-request': entry(
     400,
     'The request is not well-formed HTTP',

@@ -2,7 +2,7 @@
 // the problem table.
 import { createService, problemsMarkdown } from '../../src/service/index.ts';
 import { apiMarkdown, type OpenApiDocument } from '../../src/service/reference.ts';
-import type { JobRunner } from '../../src/jobs/index.ts';
+import type { DeviceControls, JobRunner } from '../../src/jobs/index.ts';
 import type { Store } from '../../src/store/index.ts';
 import { systemClock } from '../../src/clock/clock.ts';
 import { clientTypes } from '../client-types.ts';
@@ -13,6 +13,7 @@ export async function outputs(): Promise<Map<string, string>> {
     store: {} as Store,
     runner: { onEvent: () => () => undefined } as unknown as JobRunner,
     devices: new Map(),
+    controls: { onChange: () => () => undefined } as unknown as DeviceControls,
     clock: systemClock,
     randomBytes: (count) => new Uint8Array(count),
     certificateKeys: { current: '', published: [], sign: () => new Uint8Array() },

@@ -13,9 +13,18 @@ import type { Failure } from './failure.ts';
 export const FAILED_ATTEMPTS_MAX = 3;
 
 /** The attempt was lost on the way, and says nothing about the job. */
-const LOST: ReadonlySet<JobCause> = new Set([JobCause.linkLost, JobCause.serviceRestart, JobCause.hostLost]);
-/** Of those, the ones that the machine is to blame for. */
-const NOT_COUNTED: ReadonlySet<JobCause> = new Set([JobCause.serviceRestart, JobCause.hostLost]);
+const LOST: ReadonlySet<JobCause> = new Set([
+  JobCause.linkLost,
+  JobCause.serviceRestart,
+  JobCause.hostLost,
+  JobCause.safeStop,
+]);
+/** Of those, the ones that the job has no part in. */
+const NOT_COUNTED: ReadonlySet<JobCause> = new Set([
+  JobCause.serviceRestart,
+  JobCause.hostLost,
+  JobCause.safeStop,
+]);
 
 /** Who makes an attempt; on one host without a lease both are null. */
 export interface Attempter {

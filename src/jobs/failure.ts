@@ -1,11 +1,17 @@
 // Why a job failed: every error that can end one becomes one of the public causes, with the original kept for people.
 import { JobCause, type FailureDetail } from '../store/index.ts';
 
+const STOPPED = {
+  cancel: 'the job was cancelled',
+  shutdown: 'the service is stopping',
+  'safe-stop': 'the device was stopped for safety',
+} as const;
+
 /** The reason of an abort signal: who stopped the work. */
 export class Stopped extends Error {
-  readonly by: 'cancel' | 'shutdown';
-  constructor(by: 'cancel' | 'shutdown') {
-    super(by === 'cancel' ? 'the job was cancelled' : 'the service is stopping');
+  readonly by: keyof typeof STOPPED;
+  constructor(by: keyof typeof STOPPED) {
+    super(STOPPED[by]);
     this.name = 'Stopped';
     this.by = by;
   }
@@ -39,6 +45,8 @@ const DEVICE_CODES = new Set([
 export function failureOf(error: unknown, signal: AbortSignal): Failure {
   if (signal.reason instanceof Stopped) {
     if (signal.reason.by === 'cancel') return { cause: JobCause.cancelled, failure: null };
+    if (signal.reason.by === 'safe-stop')
+      return { cause: JobCause.safeStop, failure: safelyStopped(signal.reason) };
     return { cause: JobCause.serviceRestart, failure: restarted() };
   }
   const failure = describe(error);
@@ -47,6 +55,17 @@ export function failureOf(error: unknown, signal: AbortSignal): Failure {
   if (failure.code === 'device-too-hot') return { cause: JobCause.thermalStop, failure };
   if (DEVICE_CODES.has(failure.code)) return { cause: JobCause.deviceFault, failure };
   return { cause: JobCause.internal, failure };
+}
+
+function safelyStopped({ message }: Stopped): FailureDetail {
+  return {
+    code: 'device-stopped',
+    message,
+    retryable: true,
+    remedy:
+      'Submit it again when the device has been resumed; with "retry": "auto" it waits for that by itself.',
+    outcome: 'unknown',
+  };
 }
 
 /** What a job that was running when the service ended is told. */

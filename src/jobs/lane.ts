@@ -1,6 +1,8 @@
 // The queue of one device: takes what is first, runs it, and takes the next for as long as the device is ready.
 import { sleep, type Clock } from '../clock/clock.ts';
 import { isStoreError, type CalibrationRow, type JobRow, type Store } from '../store/index.ts';
+import type { DeviceControls } from './control/controls.ts';
+import { QueueHolds } from './control/queue-holds.ts';
 import type { RelaxDevice } from './device-port.ts';
 import { Stopped } from './failure.ts';
 import { ProgressTracker } from './progress.ts';
@@ -19,6 +21,10 @@ export interface LaneOptions<D extends RelaxDevice> {
   device: D;
   store: Store;
   clock: Clock;
+  /** What people want of the device; absent: nobody asks. */
+  controls?: Pick<DeviceControls, 'holdFor' | 'of'>;
+  /** A job was held, or put back. */
+  onChanged(job: JobRow): void;
   /** Runs one piece of work to its stored end; rejects only when even that could not be stored. */
   run(work: Work, running: Running, device: D): Promise<void>;
   onError(error: unknown): void;
@@ -31,12 +37,15 @@ export class Lane<D extends RelaxDevice> {
   readonly #options: LaneOptions<D>;
   readonly #closed = new AbortController();
   readonly #unsubscribe: () => void;
+  readonly #holds: QueueHolds | null;
   #running: Running | null = null;
   #loop: Promise<void> | null = null;
   #again = false;
 
   constructor(options: LaneOptions<D>) {
     this.#options = options;
+    const { controls, device } = options;
+    this.#holds = controls === undefined ? null : new QueueHolds({ ...options, controls, device: device.id });
     this.#unsubscribe = options.device.onChange(() => this.wake());
   }
 
@@ -54,6 +63,11 @@ export class Lane<D extends RelaxDevice> {
     });
   }
 
+  /** The device is stopped: what runs on it ends as that. */
+  safeStop(): void {
+    this.#running?.abort.abort(new Stopped('safe-stop'));
+  }
+
   async close(): Promise<void> {
     this.#unsubscribe();
     this.#closed.abort(new Stopped('shutdown'));
@@ -65,6 +79,7 @@ export class Lane<D extends RelaxDevice> {
     while (this.#again) {
       this.#again = false;
       try {
+        await this.#holds?.settle();
         while (this.#ready() && (await this.#step()));
       } catch (error) {
         this.#options.onError(error);
@@ -85,6 +100,8 @@ export class Lane<D extends RelaxDevice> {
   async #step(): Promise<boolean> {
     const work = await this.#first();
     if (work === null || !this.#ready()) return false;
+    if (work.kind === 'job' && (await this.#isHeld(work.row))) return true;
+    if (!this.#ready() || !this.#mayRun(work.row)) return false;
     const running: Running = {
       id: work.row.id,
       kind: work.kind,
@@ -107,10 +124,29 @@ export class Lane<D extends RelaxDevice> {
   async #first(): Promise<Work | null> {
     const { store, device } = this.#options;
     const job = await store.jobs.nextQueued(device.id);
-    const calibration = await store.calibrations.nextQueued(device.id);
+    const calibration = await this.#firstCalibration();
     if (calibration !== null && (job === null || isBefore(calibration, job)))
       return { kind: 'calibration', row: calibration };
     return job === null ? null : { kind: 'job', row: job };
+  }
+
+  async #isHeld(job: JobRow): Promise<boolean> {
+    const hold = (await this.#holds?.hold(job)) ?? null;
+    return hold !== null && hold.reason !== 'device-offline';
+  }
+
+  /** The next one of a key that may use the device now. */
+  async #firstCalibration(): Promise<CalibrationRow | null> {
+    const { store, device } = this.#options;
+    const first = await store.calibrations.nextQueued(device.id);
+    if (first === null || this.#mayRun(first)) return first;
+    const asked = { device: device.id, state: 'queued' as const, order: 'oldest-first' as const };
+    return (await store.calibrations.list(asked)).find((row) => this.#mayRun(row)) ?? null;
+  }
+
+  #mayRun({ keyId }: { keyId: string | null }): boolean {
+    const { controls, device } = this.#options;
+    return controls === undefined || controls.holdFor(device.id, keyId) === null;
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Clock } from '../clock/clock.ts';
 import type { CalibrationRow, JobRow, JsonObject, Repositories, Store } from '../store/index.ts';
 import type { CalibrationProcedure } from './calibration-port.ts';
+import type { DeviceControls } from './control/controls.ts';
 import type { RelaxDevice } from './device-port.ts';
 import type { JobProgress, RelaxJobRequest } from './request.ts';
 import type { SampleWatcher } from './sample-tap.ts';
@@ -15,6 +16,8 @@ export interface JobRunnerOptions<D extends RelaxDevice> {
   deviceClock?: Pick<Clock, 'hold'>;
   /** By kind of calibration. */
   procedures?: Readonly<Record<string, CalibrationProcedure<D>>>;
+  /** What people want of the devices; absent: nobody asks. */
+  controls?: Pick<DeviceControls, 'holdFor' | 'of' | 'onChange' | 'onStop'>;
   /** Attempts that may fail before a job does; 3 unless told. */
   failedAttemptsMax?: number;
   onLog?(level: 'info' | 'warn' | 'error', message: string, fields: object): void;

@@ -53,7 +53,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
 
   constructor(options: JobRunnerOptions<D>) {
     this.#options = options;
-    const { store, clock, devices, procedures = {} } = options;
+    const { store, clock, devices, controls, procedures = {} } = options;
     this.#hub = new EventHub(clock, (error) => this.#log('error', 'a listener threw', { error }));
     this.#announcer = new Announcer(this.#hub, clock, (id) => this.#running(id));
     this.#waiting = new Waiting(store, this.#hub, this.#announcer);
@@ -65,7 +65,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     });
     this.#samples = new SampleTap((error) => this.#log('error', 'a watcher of samples threw', { error }));
     const programs = (this.#programs = new Programs(store));
-    this.#submission = new Submission({ store, devices, programs, procedures });
+    this.#submission = new Submission({ store, devices, programs, procedures, controls });
     this.#execution = new Execution({
       options,
       programs,
@@ -81,7 +81,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
   }
 
   async start(): Promise<void> {
-    const { store, clock, devices } = this.#options;
+    const { store, clock, devices, controls } = this.#options;
     const orphans = await this.#ledger.endOrphans();
     if (orphans.jobs + orphans.calibrations > 0)
       this.#log('warn', 'ended what a former process left running', orphans);
@@ -90,12 +90,16 @@ class Runner<D extends RelaxDevice> implements JobRunner {
         device,
         store,
         clock,
+        ...(controls !== undefined && { controls }),
+        onChanged: (job) => this.#announcer.jobChanged(job),
         run: (work, running) => this.#execution.run(work, running, device),
         onError: (error) => this.#log('error', 'the queue of a device stumbled', { device: id, error }),
       });
       this.#lanes.set(id, lane);
       lane.wake();
     }
+    controls?.onStop((id) => this.#lanes.get(id)?.safeStop());
+    controls?.onChange((id) => this.#lanes.get(id)?.wake());
   }
 
   async close(): Promise<void> {

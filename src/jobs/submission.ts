@@ -15,13 +15,14 @@ import { JobError } from './errors.ts';
 import { checkFaults } from './faults-seen.ts';
 import type { Programs } from './programs.ts';
 import { JobPriority, type RelaxJobRequest } from './request.ts';
-import type { CalibrationRequest, SubmitOptions } from './runner-port.ts';
+import type { CalibrationRequest, JobRunnerOptions, SubmitOptions } from './runner-port.ts';
 
 export interface SubmissionParts<D extends RelaxDevice> {
   store: Store;
   devices: ReadonlyMap<string, D>;
   programs: Programs;
   procedures: Readonly<Record<string, CalibrationProcedure<D>>>;
+  controls?: JobRunnerOptions<D>['controls'];
 }
 
 export class Submission<D extends RelaxDevice> {
@@ -40,6 +41,7 @@ export class Submission<D extends RelaxDevice> {
       throw new JobError('unknown-model', `there is no model ${job.model}`, {
         errors: [{ pointer: '/model', detail: 'is not known', allowed: 'the digest of an uploaded model' }],
       });
+    if (job.onUnmet === 'reject') this.#checkStopped(device.id);
     checkDevice(job, device);
     if (device.capabilities !== null)
       checkSchedule(job, await programs.of(model, device.capabilities.ranges), device.capabilities);
@@ -70,7 +72,10 @@ export class Submission<D extends RelaxDevice> {
         errors: [{ pointer: '/kind', detail: 'is not known', allowed: Object.keys(procedures) }],
       });
     const forced = request.force === true;
-    if (request.onUnmet !== 'wait') checkOnline(device);
+    if (request.onUnmet !== 'wait') {
+      this.#checkStopped(device.id);
+      checkOnline(device);
+    }
     if (isOnline(device)) checkFaults({ any: device.faultsActive }, device.id, forced);
     checkCalibration(procedures[request.kind], device, request.options ?? {});
     return store.transaction(async (tx) => {
@@ -86,6 +91,12 @@ export class Submission<D extends RelaxDevice> {
       await options.alongside?.(tx, added);
       return added;
     });
+  }
+
+  /** @throws JobError device-stopped: only a person lets it go on, so nobody waits for it unless he says so */
+  #checkStopped(device: string): void {
+    const hold = this.#parts.controls?.holdFor(device, null) ?? null;
+    if (hold?.reason === 'device-stopped') throw new JobError('device-stopped', hold.detail);
   }
 
   #device(id: string): D {

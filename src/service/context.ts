@@ -2,7 +2,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Clock, ClockFacts } from '../clock/clock.ts';
 import type { DeviceFault, DeviceFaultName, Series, SeriesQuery, TelemetryStatus } from '../device/index.ts';
-import type { JobRunner, RelaxDevice } from '../jobs/index.ts';
+import type { DeviceControls, JobRunner, RelaxDevice } from '../jobs/index.ts';
 import type { CertificateKeys, KeyLimits, Store } from '../store/index.ts';
 
 /** A device as the API shows it; `Device` of src/device satisfies it, and so does a fake in a test. */
@@ -32,6 +32,8 @@ export interface ServiceOptions {
   store: Store;
   runner: JobRunner;
   devices: ReadonlyMap<string, ServiceDevice>;
+  /** What people want of them. */
+  controls: DeviceControls;
   /** Real time: keys, waiting requests, timestamps. */
   clock: Clock;
   /** The time of the devices where it is another one. */

@@ -1,5 +1,6 @@
 // docs/api.md: the rules that hold for every route, written here, and the table of routes, made from the OpenAPI document.
 import { CLIENTS_CHAPTER } from './reference/clients.ts';
+import { DEVICES_CHAPTER } from './reference/devices.ts';
 import { KEYS_CHAPTER } from './reference/keys.ts';
 import { roles, scopes, type Role } from './auth/matrix.ts';
 import { samplesReference } from './results/reference.ts';
@@ -29,6 +30,7 @@ export function apiMarkdown(document: OpenApiDocument): string {
   });
   return [
     PREFACE,
+    DEVICES_CHAPTER,
     '## Routes',
     '',
     'Schemas are in [openapi.json](openapi.json), and readable at `/docs` of a running service.',

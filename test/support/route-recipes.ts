@@ -1,46 +1,10 @@
 // For tests that walk through every route of the matrix: what to send so that a route really does its work. A new route
 // needs a line here, or src/service/auth/matrix.test.ts fails and says so.
-import type { Role } from '../../src/service/auth/matrix.ts';
+import { deviceRecipes, freeDevice } from './device-recipes.ts';
+import type { Caller, Kitchen, Recipe } from './recipe.ts';
 import { jobBody, type TestService } from './test-service.ts';
 
-/** Who sends the request. */
-export interface Caller {
-  keyId: string;
-  role: Role;
-  headers: { authorization: string };
-}
-
-/** Where the recipes make what a request needs. */
-export interface Kitchen {
-  service: TestService;
-  /** As the caller where it may submit jobs, else as another key: a job that has ended, with samples. */
-  endedJob(caller: Caller): Promise<string>;
-  /** Likewise a job that waits; it ends with `cleanUp`. */
-  waitingJob(caller: Caller): Promise<string>;
-  /** Likewise the digest of a model that nobody has uploaded before. */
-  model(caller: Caller): Promise<string>;
-  /** A model in the form of an upload, another one at every call. */
-  newModel(): object;
-  /** The id of a key that can be edited and revoked. */
-  spareKey(): Promise<string>;
-  cleanUp(): Promise<void>;
-}
-
-export interface Asked {
-  path: string;
-  headers?: Record<string, string>;
-  body?: object | string;
-}
-
-export interface Recipe {
-  ask(kitchen: Kitchen, caller: Caller): Promise<Asked> | Asked;
-  /** Status of the answer when the guard lets the caller through. */
-  status: number;
-  /** The status that another key without a scope for all gets for what the caller owns. */
-  foreign?: 403 | 404;
-  /** It uses a device, so that the limits of the key hold. */
-  usesDevice?: true;
-}
+export type { Caller, Kitchen, Recipe } from './recipe.ts';
 
 const get = (path: string, status = 200): Recipe => ({ ask: () => ({ path }), status });
 const ofEndedJob = (rest: string): Recipe => ({
@@ -122,6 +86,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   'POST /v1/tickets': { ask: () => ({ path: '/v1/tickets' }), status: 201 },
   'GET /v1/audit': get('/v1/audit'),
   'GET /v1/ws': get('/v1/ws', 426),
+  ...deviceRecipes,
 };
 
 export function kitchenOf(service: TestService): Kitchen {
@@ -161,6 +126,7 @@ export function kitchenOf(service: TestService): Kitchen {
       return (await service.addKey('viewer')).id;
     },
     async cleanUp() {
+      await freeDevice(service);
       if (!service.device.held) return;
       service.device.held = false;
       service.device.release();

@@ -7,12 +7,19 @@ import { keyIdOf } from '../../src/certificate/index.ts';
 import { systemClock } from '../../src/clock/clock.ts';
 import {
   TelemetryHistory,
+  type StopReport,
   type DeviceFault,
   type DeviceFaultName,
   type TelemetryStatus,
 } from '../../src/device/index.ts';
 import { FakeDevice } from '../fakes/relax-device.ts';
-import { createJobRunner, type CalibrationProcedure, type JobRunner } from '../../src/jobs/index.ts';
+import {
+  DeviceControls,
+  createJobRunner,
+  type ControlledDevice,
+  type CalibrationProcedure,
+  type JobRunner,
+} from '../../src/jobs/index.ts';
 import {
   NO_KEY_LIMITS,
   openCertificateKeys,
@@ -26,7 +33,7 @@ import { roles, type Role } from '../../src/service/auth/matrix.ts';
 import type { ServiceDevice, ServiceOptions } from '../../src/service/context.ts';
 
 /** A fake device with what the API shows beside what the runner uses. */
-export class ApiDevice extends FakeDevice implements ServiceDevice {
+export class ApiDevice extends FakeDevice implements ServiceDevice, ControlledDevice {
   readonly url = 'tcp://127.0.0.1:7700';
   readonly clock = { kind: 'system' } as const;
   revision = 0;
@@ -50,6 +57,27 @@ export class ApiDevice extends FakeDevice implements ServiceDevice {
   };
   get telemetry(): ServiceDevice['telemetry'] {
     return { status: this.telemetryStatus, series: (query) => this.history.series(query) };
+  }
+  /** What stop() reports. */
+  stopReport: StopReport = { confirmed: true, endedOperation: false, duration_s: 0.001, reason: null };
+  stops = 0;
+  isStopped = false;
+  async stop(): Promise<StopReport> {
+    this.stops += 1;
+    this.isStopped = true;
+    return this.stopReport;
+  }
+  resume(): void {
+    this.isStopped = false;
+  }
+  async takeOffline(_by: string, reason: NonNullable<ServiceDevice['reason']>): Promise<void> {
+    this.reason = reason;
+    this.become('offline');
+  }
+  bringOnline(): void {
+    if (this.reason?.code !== 'taken-offline') return;
+    this.reason = null;
+    this.become('ready');
   }
   async clearFault(name: DeviceFaultName): Promise<void> {
     if (this.refuseClear !== null) throw this.refuseClear;
@@ -88,6 +116,7 @@ export interface TestService {
   app: App;
   store: Store;
   runner: JobRunner;
+  controls: DeviceControls;
   device: ApiDevice;
   /** Authorization headers by role. */
   as: Record<Role, { authorization: string }>;
@@ -119,11 +148,15 @@ export async function startTestService(options: Partial<ServiceOptions> = {}): P
   const device = new ApiDevice('chip-0');
   const devices = new Map([[device.id, device]]);
   const procedures = { 'noise-temperature': noiseTemperature };
-  const runner = createJobRunner({ store, devices, clock, procedures });
+  const controls = new DeviceControls({ store, clock, host: null });
+  await controls.add(device);
+  await controls.start();
+  const runner = createJobRunner({ store, devices, clock, procedures, controls });
   const app = await createService({
     store,
     runner,
     devices,
+    controls,
     clock,
     randomBytes,
     certificateKeys: await openCertificateKeys({ dataDir, wall_ms: clock.wall_ms(), idOf: keyIdOf }),
@@ -162,6 +195,7 @@ export async function startTestService(options: Partial<ServiceOptions> = {}): P
     app,
     store,
     runner,
+    controls,
     device,
     as,
     addKey,
@@ -179,6 +213,7 @@ export async function startTestService(options: Partial<ServiceOptions> = {}): P
     async close() {
       await app.close();
       await runner.close();
+      controls.close();
       await store.close();
       rmSync(dataDir, { recursive: true, force: true });
     },

@@ -23,6 +23,8 @@ export interface DeviceParts {
   /** Instead of the port of the address. */
   openPort?: () => Port;
   onLog: OnLog;
+  /** Called with each device before it connects. */
+  beforeStart?(device: Device): Promise<void>;
   /** Called with what ends each part, as soon as it runs. */
   onStarted(end: () => Promise<void> | void): void;
 }
@@ -54,6 +56,7 @@ export async function startDevices(
   for (const config of configs) {
     const device = await makeDevice(config, parts);
     parts.onStarted(() => device.close());
+    await parts.beforeStart?.(device);
     device.start();
     devices.set(device.id, device);
   }

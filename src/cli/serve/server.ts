@@ -7,7 +7,7 @@ import { calibrationProcedures } from '../../calibration/index.ts';
 import { keyIdOf } from '../../certificate/index.ts';
 import { systemClock, type Clock } from '../../clock/clock.ts';
 import type { Device } from '../../device/index.ts';
-import { createJobRunner } from '../../jobs/index.ts';
+import { createJobRunner, DeviceControls } from '../../jobs/index.ts';
 import { createMonitoring, listenForScrapes } from '../../monitoring/index.ts';
 import { createService, feedMonitoring, readingOf, scrapeGuard } from '../../service/index.ts';
 import { openCertificateKeys, openStore } from '../../store/index.ts';
@@ -16,6 +16,9 @@ import { Participant } from '../lock-step/participant.ts';
 import { isLoopback, type ServeConfig } from './config.ts';
 import { startDevices, type OnLog } from './devices.ts';
 import { addressInUse, bootstrap, hostInUrl, makeLog, readTls } from './start-up.ts';
+
+/** What other hosts were asked of a device is read so often, should a notification have been lost. */
+const LOOK_EVERY_MS = 2_000;
 
 export interface RunningService {
   url: string;
@@ -64,7 +67,17 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
     const lockStep = await joinClock(config, onLog);
     if (lockStep !== null) closers.push(() => lockStep.close());
     const deviceClock = lockStep?.clock ?? options.deviceClock ?? systemClock;
+    const controls = new DeviceControls({
+      store,
+      clock,
+      host: null,
+      hearChanges: (callback) => store.onChange(callback),
+      ...(config.database !== null && { pollEvery_ms: LOOK_EVERY_MS }),
+      onLog,
+    });
+    closers.push(() => controls.close());
     const devices = await startDevices(config.devices, {
+      beforeStart: (device) => controls.add(device),
       hostVersion: options.version,
       clock: deviceClock,
       lineClock: lockStep === null ? deviceClock : clock,
@@ -79,6 +92,7 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
       clock,
       deviceClock,
       procedures: calibrationProcedures,
+      controls,
       onLog,
     });
     closers.push(() => runner.close());
@@ -104,6 +118,7 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
       store,
       runner,
       devices,
+      controls,
       clock,
       deviceClock,
       randomBytes: (count) => randomBytes(count),
@@ -119,6 +134,7 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
     closers.push(() => app.close());
     wsClients = () => app.liveClients();
     const bootstrapKey = await bootstrap(store, config);
+    await controls.start();
     await runner.start();
     await app.listen({ host: config.host, port: config.port });
     const metrics = await listenForScrapes(monitoring, {

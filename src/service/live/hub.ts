@@ -24,6 +24,7 @@ export class LiveHub {
     this.#stops.push(context.runner.onEvent((event) => this.#onRunner(event)));
     for (const device of context.devices.values())
       this.#stops.push(device.onChange(() => this.#onDevice(device.id)));
+    this.#stops.push(context.controls.onChange((id) => this.#onDevice(id)));
   }
 
   get size(): number {
@@ -113,7 +114,7 @@ export class LiveHub {
       case 'device.state':
         return [...devices.values()]
           .filter((d) => device === null || d.id === device)
-          .map((d) => deviceView(d, null));
+          .map((d) => deviceView(d, null, this.#context.controls.of(d.id)));
       case 'job.*': {
         const keyId = client.identity.scopes.has('job:read:all') ? undefined : client.identity.keyId;
         const rows = await store.jobs.list({ ...page, state: [...states, 'held'], keyId });
@@ -167,7 +168,15 @@ export class LiveHub {
   #onDevice(id: string): void {
     const device = this.#context.devices.get(id);
     if (device === undefined) return;
-    this.#tell('device.state', 'device.state', id, device.backend, deviceView(device, null), null, false);
+    this.#tell(
+      'device.state',
+      'device.state',
+      id,
+      device.backend,
+      deviceView(device, null, this.#context.controls.of(device.id)),
+      null,
+      false,
+    );
   }
 
   #tell(

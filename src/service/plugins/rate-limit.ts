@@ -18,10 +18,20 @@ export async function registerRateLimit(app: FastifyInstance, perMinute: number)
     cache: KEYS_MAX,
     enableDraftSpec: true,
     keyGenerator: (request) => request.identity?.keyId ?? request.ip,
-    allowList: (request) => request.routeOptions.config.access === 'public' || ownLimit(request) === 0,
+    allowList: (request) => {
+      const { access, unlimited } = request.routeOptions.config;
+      return access === 'public' || unlimited === true || ownLimit(request) === 0;
+    },
     errorResponseBuilder: (_request, { max, ttl }) =>
       new ProblemError('rate-limited', `The key may send ${max} requests a minute.`, {
         retryAfter_s: Math.max(1, Math.ceil(ttl / 1000)),
       }),
   });
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Not counted against the rate of a key: the safe stop waits for nothing. */
+    unlimited?: boolean;
+  }
 }

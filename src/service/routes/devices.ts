@@ -27,6 +27,11 @@ export async function calibrationOf(
   return (await store.calibrations.latestSucceeded('noise-temperature', identity.uid))?.id ?? null;
 }
 
+/** The whole document of a device. */
+export async function viewOf(context: RouteContext, found: ServiceDevice): Promise<z.infer<typeof device>> {
+  return deviceView(found, await calibrationOf(context, found), context.controls.of(found.id));
+}
+
 export function deviceRoutes(context: RouteContext): FastifyPluginAsyncZod {
   return async (app) => {
     app.get(
@@ -45,7 +50,7 @@ export function deviceRoutes(context: RouteContext): FastifyPluginAsyncZod {
           all.map((d) => ({ device: d.id, backend: d.backend })),
         );
         return {
-          items: await Promise.all(all.map(async (d) => deviceView(d, await calibrationOf(context, d)))),
+          items: await Promise.all(all.map((d) => viewOf(context, d))),
         };
       },
     );
@@ -73,9 +78,10 @@ export function deviceRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const { status } = found.telemetry;
         const speed = found.clock.kind === 'virtual' ? found.clock.speed : 'system';
         const seen = `${status.readings}.${status.reason?.code ?? 'fresh'}`;
-        const tag = `${context.epoch}.${found.revision}.${calibration ?? 'none'}.${speed}.${seen}`;
+        const use = context.controls.of(found.id);
+        const tag = `${context.epoch}.${found.revision}.${use.state.revision}.${use.lease?.id ?? 'free'}.${calibration ?? 'none'}.${speed}.${seen}`;
         if (isKnown(request, reply, tag)) return reply.code(304).send(null);
-        return deviceView(found, calibration);
+        return deviceView(found, calibration, use);
       },
     );
     app.get(

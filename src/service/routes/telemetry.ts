@@ -6,11 +6,11 @@ import { auditOf } from '../plugins/audit.ts';
 import { caller } from '../plugins/authentication.ts';
 import { nameDevice } from '../plugins/device-headers.ts';
 import { guardProblems, idParams, problemContent } from '../schemas/common.ts';
-import { device, deviceView } from '../schemas/devices.ts';
+import { device } from '../schemas/devices.ts';
 import { askedOf, seriesView, telemetryQuery, telemetrySeries } from '../schemas/telemetry.ts';
 import type { RouteContext } from './common.ts';
 import { mayUseDevice } from './device-use.ts';
-import { calibrationOf, findDevice } from './devices.ts';
+import { findDevice, viewOf } from './devices.ts';
 
 const clearFault = z.strictObject({ fault: z.enum(deviceFaultNames) });
 
@@ -64,7 +64,7 @@ export function telemetryRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const { fault } = request.body;
         await found.clearFault(fault);
         await context.store.audit.append(auditOf(request, 'device.clear-fault', found.id, { fault }));
-        return deviceView(found, await calibrationOf(context, found));
+        return viewOf(context, found);
       },
     );
   };

@@ -1,8 +1,10 @@
 // Devices and what they can do, as the API shows them.
 import { z } from 'zod';
 import type { ServiceDevice } from '../context.ts';
+import type { DeviceUse } from '../../jobs/index.ts';
 import { deviceFaultNames } from '../../device/index.ts';
 import { clock } from './common.ts';
+import { deviceUse, useView } from './device-control.ts';
 import { latestTelemetry, latestView, metricName } from './telemetry.ts';
 
 export const device = z
@@ -35,6 +37,7 @@ export const device = z
       .string()
       .nullable()
       .meta({ description: 'Id of the latest noise-temperature calibration' }),
+    use: deviceUse.meta({ description: 'What people want of it: GET /v1/devices/{id}/state, .../leases' }),
     clock,
     faults: z
       .array(
@@ -97,7 +100,11 @@ export const capabilities = z
   })
   .meta({ id: 'Capabilities', description: 'From the handshake and GetCapabilities of the device itself' });
 
-export function deviceView(source: ServiceDevice, activeCalibration: string | null): z.infer<typeof device> {
+export function deviceView(
+  source: ServiceDevice,
+  activeCalibration: string | null,
+  use: DeviceUse,
+): z.infer<typeof device> {
   const { id, url, state, reason, backend, faultsActive, identity, faults, revision } = source;
   return {
     id,
@@ -114,6 +121,7 @@ export function deviceView(source: ServiceDevice, activeCalibration: string | nu
       bootId: identity.bootId,
     },
     activeCalibration,
+    use: useView(use),
     clock: source.clock,
     faults: [...faults],
     telemetry: latestView(source),

@@ -1,0 +1,16 @@
+// The chapter of docs/api.md about devices that several people use.
+export const DEVICES_CHAPTER = `## Devices in use
+
+* **State**: \`PUT /v1/devices/{id}/state\` with \`{"desired": "ready" | "maintenance" | "offline"}\` and the ETag of \`GET .../state\` as \`If-Match\`. In
+  maintenance what runs ends and the queue is held; offline also disconnects, so that another program may have the line, and is refused while
+  something runs. \`409 state-conflict\` lists the states that are allowed. It holds over a restart.
+* **Safe stop**: \`POST /v1/devices/{id}/safe-stop\`, scope \`device:stop\`, with or without \`{"reason"}\`. It goes ahead of everything, is not counted against the
+  rate of the key, and may be repeated. The answer comes when the device has said that nothing runs any more (\`safeStop.confirmed\`, \`duration_s\`), or
+  after 5 s (7 s when another host drives it) without that: then \`notConfirmed\` says why and what to do. What ran ends with cause \`safe-stop\`; with
+  \`"retry": "auto"\` it goes back into the queue, which is held (\`device-stopped\`). New jobs get \`503 device-stopped\` unless they say \`"onUnmet": "wait"\`.
+  Only \`POST .../resume\` with a \`reason\` (scope \`device:control\`) lets it go on; a restart of the service does not.
+* **Leases**: \`POST /v1/devices/{id}/leases\` with \`{"ttl_s": 60, "purpose"?}\` takes a device for one key (scope \`lease:write\`; at most a day). Jobs of other keys
+  are held (\`lease\`, with \`until\`); one that runs already is not cut short. \`PUT .../leases/{lease}\` with \`ttl_s\` renews from now, \`DELETE\` gives back; without
+  either it ends by itself. \`409 lease-held\` says until when, and whose it is to those with \`device:control\`. The next user's program is sent again unless the
+  device says, by digest, that it still has it.
+`;

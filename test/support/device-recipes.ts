@@ -1,0 +1,73 @@
+// The recipes of routes that are about what people want of a device; of route-recipes.ts, by the same rules.
+import type { Caller, Kitchen, Recipe } from './recipe.ts';
+import type { TestService } from './test-service.ts';
+
+const DEVICE = 'chip-0';
+
+/** A lease of the caller, whatever its role. */
+async function leaseOf({ service }: Kitchen, { keyId }: Caller): Promise<string> {
+  const lease = await service.controls.lease(DEVICE, async (tx) => {
+    const taken = await tx.useLeases.take({ device: DEVICE, keyId, ttl_ms: 60_000, purpose: null });
+    if (taken === null) throw new Error('the device has a lease already: cleanUp() was not called');
+    return taken;
+  });
+  return `/v1/devices/${DEVICE}/leases/${lease.id}`;
+}
+
+export const deviceRecipes: Readonly<Record<string, Recipe>> = {
+  'GET /v1/devices/:id/state': { ask: () => ({ path: `/v1/devices/${DEVICE}/state` }), status: 200 },
+  'PUT /v1/devices/:id/state': {
+    ask: () => ({
+      path: `/v1/devices/${DEVICE}/state`,
+      headers: { 'if-match': '*' },
+      body: { desired: 'maintenance' },
+    }),
+    status: 200,
+    usesDevice: true,
+  },
+  'POST /v1/devices/:id/safe-stop': {
+    ask: () => ({ path: `/v1/devices/${DEVICE}/safe-stop` }),
+    status: 200,
+    usesDevice: true,
+  },
+  'POST /v1/devices/:id/resume': {
+    ask: async ({ service }) => {
+      await service.controls.safeStop(DEVICE, { keyId: null, reason: null });
+      return { path: `/v1/devices/${DEVICE}/resume`, body: { reason: 'all is well' } };
+    },
+    status: 200,
+    usesDevice: true,
+  },
+  'POST /v1/devices/:id/leases': {
+    ask: () => ({ path: `/v1/devices/${DEVICE}/leases`, body: { ttl_s: 60 } }),
+    status: 201,
+    usesDevice: true,
+  },
+  'GET /v1/devices/:id/leases': { ask: () => ({ path: `/v1/devices/${DEVICE}/leases` }), status: 200 },
+  'GET /v1/devices/:id/leases/:lease': {
+    ask: async (kitchen, caller) => ({ path: await leaseOf(kitchen, caller) }),
+    status: 200,
+  },
+  'PUT /v1/devices/:id/leases/:lease': {
+    ask: async (kitchen, caller) => ({ path: await leaseOf(kitchen, caller), body: { ttl_s: 60 } }),
+    status: 200,
+  },
+  'DELETE /v1/devices/:id/leases/:lease': {
+    ask: async (kitchen, caller) => ({ path: await leaseOf(kitchen, caller) }),
+    status: 204,
+    foreign: 403,
+  },
+};
+
+/** As it was before: ready, not stopped, and nobody's. */
+export async function freeDevice({ controls, store }: TestService): Promise<void> {
+  const { state } = controls.of(DEVICE);
+  if (state.safeStop !== null) await controls.resume(DEVICE, { keyId: null });
+  if (state.desired !== 'ready') await controls.setState(DEVICE, 'ready', { keyId: null, expected: null });
+  for (const { id } of await store.useLeases.active(DEVICE))
+    await controls.lease(DEVICE, async (tx) => {
+      const released = await tx.useLeases.release(id);
+      if (released === null) throw new Error('the lease has ended');
+      return released;
+    });
+}

@@ -9,6 +9,8 @@ export const calibrationProcedures = {
 
 export { CalibrationError, calibrationErrorCodes } from './errors.ts';
 export type { CalibrationErrorCode } from './errors.ts';
+export { diffCalibrations } from './diff.ts';
+export type { CalibrationChange, CalibrationDiff } from './diff.ts';
 export { estimateHold } from './hold-estimator.ts';
 export type { HoldData } from './hold-data.ts';
 export type { FlaggedUnit, HoldEstimate, UnitQuality } from './hold-estimator.ts';

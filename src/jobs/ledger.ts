@@ -117,19 +117,24 @@ export class Ledger {
     );
   }
 
+  /** The values, and that they count from now on unless another calibration is pinned, in one commit. */
   succeedCalibration(
     calibration: CalibrationRow,
     outcome: CalibrationOutcome,
     blob: CalibrationRow['blob'],
     faultsActive: boolean,
   ): Promise<CalibrationRow> {
-    return this.#store.calibrations.transition(calibration.id, 'running', 'succeeded', {
-      deviceUid: outcome.device.uid,
-      values: outcome.values,
-      stderr: outcome.stderr,
-      provenance: { ...outcome.device, faultsActive },
-      blob,
-      finishedAt_ms: this.#clock.wall_ms(),
+    return this.#store.transaction(async (tx) => {
+      const succeeded = await tx.calibrations.transition(calibration.id, 'running', 'succeeded', {
+        deviceUid: outcome.device.uid,
+        values: outcome.values,
+        stderr: outcome.stderr,
+        provenance: { ...outcome.device, faultsActive },
+        blob,
+        finishedAt_ms: this.#clock.wall_ms(),
+      });
+      await tx.activeCalibrations.offer(succeeded);
+      return succeeded;
     });
   }
 

@@ -66,7 +66,7 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
   const heat = await storeHeat(work, real, run);
   const blob = await store.blobs.put(littleEndian(run.codes));
   signal.throwIfAborted();
-  const calibration = await store.calibrations.latestSucceeded(NOISE_TEMPERATURE, run.device.uid);
+  const calibration = await store.activeCalibrations.current(run.device.uid, NOISE_TEMPERATURE);
   const result: JobResult = {
     samples: {
       shape: [run.samples, run.reads.length, run.units],

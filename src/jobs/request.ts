@@ -113,7 +113,7 @@ export interface JobResult {
     noiseTemperature_ratio: number;
     /** kT of the heat, E0. */
     noiseTemperature_E0: number;
-    /** The latest noise temperature calibration of this chip, if any. */
+    /** The active noise temperature calibration of this chip, if any. */
     calibration: string | null;
   };
 }

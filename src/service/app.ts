@@ -18,6 +18,7 @@ import { registerJsonBodies } from './plugins/json-bodies.ts';
 import { registerOpenApi } from './plugins/openapi.ts';
 import { registerRateLimit } from './plugins/rate-limit.ts';
 import { ProblemError } from './problems/problem.ts';
+import { activeCalibrationRoutes } from './routes/active-calibrations.ts';
 import { aboutRoutes } from './routes/about.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { calibrationRoutes } from './routes/calibrations.ts';
@@ -96,6 +97,7 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   await app.register(sampleRoutes(context));
   await app.register(certificateRoutes(context));
   await app.register(calibrationRoutes(context));
+  await app.register(activeCalibrationRoutes(context));
   await app.register(keyRoutes(context, (keyId) => hub.closeKey(keyId)));
   await app.register(ticketRoutes(context));
   await app.register(auditRoutes(context));

@@ -14,6 +14,15 @@ async function leaseOf({ service }: Kitchen, { keyId }: Caller): Promise<string>
   return `/v1/devices/${DEVICE}/leases/${lease.id}`;
 }
 
+/** A calibration of the fake chip that succeeded. */
+async function calibrationOf({ service }: Kitchen): Promise<string> {
+  const { calibrations } = service.store;
+  const { id } = await calibrations.add({ kind: 'noise-temperature', device: 'other', options: {} });
+  await calibrations.transition(id, 'queued', 'running');
+  const change = { deviceUid: 'cafe', values: {}, stderr: {}, provenance: {}, finishedAt_ms: 1 };
+  return (await calibrations.transition(id, 'running', 'succeeded', change)).id;
+}
+
 export const deviceRecipes: Readonly<Record<string, Recipe>> = {
   'GET /v1/devices/:id/state': { ask: () => ({ path: `/v1/devices/${DEVICE}/state` }), status: 200 },
   'PUT /v1/devices/:id/state': {
@@ -56,6 +65,26 @@ export const deviceRecipes: Readonly<Record<string, Recipe>> = {
     ask: async (kitchen, caller) => ({ path: await leaseOf(kitchen, caller) }),
     status: 204,
     foreign: 403,
+  },
+  'GET /v1/devices/:id/calibration': {
+    ask: () => ({ path: `/v1/devices/${DEVICE}/calibration` }),
+    status: 200,
+  },
+  'PUT /v1/devices/:id/calibration': {
+    ask: async (kitchen) => ({
+      path: `/v1/devices/${DEVICE}/calibration`,
+      headers: { 'if-match': '*' },
+      body: { id: await calibrationOf(kitchen) },
+    }),
+    status: 200,
+    usesDevice: true,
+  },
+  'GET /v1/calibrations/:a/diff/:b': {
+    ask: async (kitchen) => {
+      const id = await calibrationOf(kitchen);
+      return { path: `/v1/calibrations/${id}/diff/${id}` };
+    },
+    status: 200,
   },
 };
 

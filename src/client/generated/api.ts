@@ -2917,6 +2917,340 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/devices/{id}/calibration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The calibrations that count on the chip, and how they came to that
+         * @description The ETag is what PUT wants as If-Match.
+         *
+         *     Scope: `device:read`.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ActiveCalibrations"];
+                    };
+                };
+                /** @description Unchanged */
+                304: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description unknown-device */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description device-offline: nothing has answered there yet */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Make a calibration the one that counts; pin it; go back to an earlier one
+         * @description The next job uses it, and says so in its result; nothing restarts. A new calibration takes over by itself unless the present one is pinned. Refused: one of another chip, one that did not succeed, one measured over planted faults.
+         *
+         *     Scope: `calibration:activate`.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description The ETag of GET /v1/devices/{id}/calibration */
+                    "if-match"?: string;
+                };
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        /** @description A calibration of this chip that succeeded */
+                        id: string;
+                        /**
+                         * @description Keep it also when a new one is measured
+                         * @default false
+                         */
+                        pin?: boolean;
+                    };
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ActiveCalibrations"];
+                    };
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description unknown-device, unknown-calibration */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description another-chip, faults-active, state-conflict */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description precondition-failed */
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description precondition-required */
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description device-offline */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description storage-full */
+                507: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/calibrations/{a}/diff/{b}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What changed from one calibration to another, in units of the combined standard error
+         * @description Scope: `device:read`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    limit?: number;
+                };
+                header?: never;
+                path: {
+                    a: string;
+                    b: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CalibrationDiff"];
+                    };
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description unknown-calibration */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description another-chip: they are of different kinds; state-conflict: one did not succeed */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/keys": {
         parameters: {
             query?: never;
@@ -3601,7 +3935,7 @@ export interface components {
             detail: string;
             instance: string;
             /** @enum {string} */
-            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-problem" | "already-finished" | "job-not-finished" | "no-samples" | "no-certificate" | "state-conflict" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
+            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-problem" | "already-finished" | "job-not-finished" | "no-samples" | "no-certificate" | "state-conflict" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
             retryable: boolean;
             remedy: string;
             docs: string;
@@ -3688,6 +4022,65 @@ export interface components {
             createdAt: string;
             startedAt: string | null;
             finishedAt: string | null;
+        };
+        ActiveCalibrationInput: {
+            kind: string;
+            id: string;
+            /** @description New calibrations do not take its place */
+            pinned: boolean;
+            measuredAt: string | null;
+            /** @description Since it was measured, wall time */
+            age_s: number | null;
+            /** @description null: the latest one, and nobody ever moved the pointer */
+            movedAt: string | null;
+            revision: number;
+        };
+        ActiveCalibrationsInput: {
+            device: string;
+            deviceUid: string;
+            /** @description By kind */
+            active: components["schemas"]["ActiveCalibrationInput"][];
+            /** @description The last 50 moves, newest first */
+            history: {
+                kind: string;
+                calibration: string;
+                previous: string | null;
+                pinned: boolean;
+                /**
+                 * @description measured: a new one took over by itself
+                 * @enum {string}
+                 */
+                why: "measured" | "asked";
+                key: string | null;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                at: string;
+            }[];
+        };
+        CalibrationDiffInput: {
+            a: string;
+            b: string;
+            kind: string;
+            sameChip: boolean;
+            /** @description Elements that both know with an error bar */
+            compared: number;
+            /** @description Numbers that only one has, or that have no error bar */
+            notCompared: number;
+            /** @description Sum of z^2; about `compared` when nothing changed and elements are independent */
+            chiSquare: number;
+            /** @description The largest |z| first */
+            changes: {
+                /** @description JSON Pointer into values */
+                element: string;
+                a: number;
+                b: number;
+                change: number;
+                /** @description Combined: sqrt(sa^2 + sb^2) */
+                stderr: number;
+                z: number;
+            }[];
         };
         SafeStopInput: {
             /**
@@ -3824,8 +4217,10 @@ export interface components {
                 schemaHash: string;
                 bootId: string;
             } | null;
-            /** @description Id of the latest noise-temperature calibration */
+            /** @description Id of the noise-temperature calibration that counts */
             activeCalibration: string | null;
+            /** @description The same with its age; others: GET /v1/devices/{id}/calibration */
+            calibration: components["schemas"]["ActiveCalibrationInput"] | null;
             /** @description What people want of it: GET /v1/devices/{id}/state, .../leases */
             use: {
                 /**
@@ -4160,55 +4555,6 @@ export interface components {
              */
             createdAt: string;
         };
-        AboutInput: {
-            /** @constant */
-            name: "thermoloop";
-            version: string;
-            node: string;
-            /** @constant */
-            api: "v1";
-            /** @description Another value: the service was restarted */
-            epoch: string;
-            /**
-             * Format: date-time
-             * @description RFC 3339, UTC
-             */
-            startedAt: string;
-            /**
-             * Format: date-time
-             * @description RFC 3339, UTC
-             */
-            time: string;
-            deviceClock: components["schemas"]["ClockInput"];
-            expectBackend: string | null;
-            calibrationKinds: string[];
-            roles: string[];
-            limits: {
-                modelUnits: number;
-                modelBody_bytes: number;
-                wait_s: number;
-                pageLimit: number;
-                requestsPerMinute: number;
-            };
-        };
-        AuditEntryInput: {
-            id: string;
-            /**
-             * Format: date-time
-             * @description RFC 3339, UTC
-             */
-            time: string;
-            /** @description Id of the key; null: the service itself */
-            key: string | null;
-            action: string;
-            target: string | null;
-            /** @description done, or refused: and the code of the problem */
-            outcome: string;
-            correlationId: string | null;
-            detail: {
-                [key: string]: unknown;
-            };
-        };
         KeyLimitsRequestInput: {
             /** @description The only devices it may use; null: all */
             devices?: string[] | null;
@@ -4294,6 +4640,55 @@ export interface components {
             lastUsedAt: string | null;
             /** @description tlk_<id>_<secret>; shown once, null in a replayed answer */
             key: string | null;
+        };
+        AboutInput: {
+            /** @constant */
+            name: "thermoloop";
+            version: string;
+            node: string;
+            /** @constant */
+            api: "v1";
+            /** @description Another value: the service was restarted */
+            epoch: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            startedAt: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            time: string;
+            deviceClock: components["schemas"]["ClockInput"];
+            expectBackend: string | null;
+            calibrationKinds: string[];
+            roles: string[];
+            limits: {
+                modelUnits: number;
+                modelBody_bytes: number;
+                wait_s: number;
+                pageLimit: number;
+                requestsPerMinute: number;
+            };
+        };
+        AuditEntryInput: {
+            id: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            time: string;
+            /** @description Id of the key; null: the service itself */
+            key: string | null;
+            action: string;
+            target: string | null;
+            /** @description done, or refused: and the code of the problem */
+            outcome: string;
+            correlationId: string | null;
+            detail: {
+                [key: string]: unknown;
+            };
         };
         /** @description Canonical JSON (RFC 8785), signed with Ed25519 */
         CertificateInput: {
@@ -4515,7 +4910,7 @@ export interface components {
             detail: string;
             instance: string;
             /** @enum {string} */
-            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-problem" | "already-finished" | "job-not-finished" | "no-samples" | "no-certificate" | "state-conflict" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
+            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-problem" | "already-finished" | "job-not-finished" | "no-samples" | "no-certificate" | "state-conflict" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
             retryable: boolean;
             remedy: string;
             docs: string;
@@ -4602,6 +4997,65 @@ export interface components {
             createdAt: string;
             startedAt: string | null;
             finishedAt: string | null;
+        };
+        ActiveCalibration: {
+            kind: string;
+            id: string;
+            /** @description New calibrations do not take its place */
+            pinned: boolean;
+            measuredAt: string | null;
+            /** @description Since it was measured, wall time */
+            age_s: number | null;
+            /** @description null: the latest one, and nobody ever moved the pointer */
+            movedAt: string | null;
+            revision: number;
+        };
+        ActiveCalibrations: {
+            device: string;
+            deviceUid: string;
+            /** @description By kind */
+            active: components["schemas"]["ActiveCalibration"][];
+            /** @description The last 50 moves, newest first */
+            history: {
+                kind: string;
+                calibration: string;
+                previous: string | null;
+                pinned: boolean;
+                /**
+                 * @description measured: a new one took over by itself
+                 * @enum {string}
+                 */
+                why: "measured" | "asked";
+                key: string | null;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                at: string;
+            }[];
+        };
+        CalibrationDiff: {
+            a: string;
+            b: string;
+            kind: string;
+            sameChip: boolean;
+            /** @description Elements that both know with an error bar */
+            compared: number;
+            /** @description Numbers that only one has, or that have no error bar */
+            notCompared: number;
+            /** @description Sum of z^2; about `compared` when nothing changed and elements are independent */
+            chiSquare: number;
+            /** @description The largest |z| first */
+            changes: {
+                /** @description JSON Pointer into values */
+                element: string;
+                a: number;
+                b: number;
+                change: number;
+                /** @description Combined: sqrt(sa^2 + sb^2) */
+                stderr: number;
+                z: number;
+            }[];
         };
         SafeStop: {
             /**
@@ -4738,8 +5192,10 @@ export interface components {
                 schemaHash: string;
                 bootId: string;
             } | null;
-            /** @description Id of the latest noise-temperature calibration */
+            /** @description Id of the noise-temperature calibration that counts */
             activeCalibration: string | null;
+            /** @description The same with its age; others: GET /v1/devices/{id}/calibration */
+            calibration: components["schemas"]["ActiveCalibration"] | null;
             /** @description What people want of it: GET /v1/devices/{id}/state, .../leases */
             use: {
                 /**
@@ -5074,55 +5530,6 @@ export interface components {
              */
             createdAt: string;
         };
-        About: {
-            /** @constant */
-            name: "thermoloop";
-            version: string;
-            node: string;
-            /** @constant */
-            api: "v1";
-            /** @description Another value: the service was restarted */
-            epoch: string;
-            /**
-             * Format: date-time
-             * @description RFC 3339, UTC
-             */
-            startedAt: string;
-            /**
-             * Format: date-time
-             * @description RFC 3339, UTC
-             */
-            time: string;
-            deviceClock: components["schemas"]["Clock"];
-            expectBackend: string | null;
-            calibrationKinds: string[];
-            roles: string[];
-            limits: {
-                modelUnits: number;
-                modelBody_bytes: number;
-                wait_s: number;
-                pageLimit: number;
-                requestsPerMinute: number;
-            };
-        };
-        AuditEntry: {
-            id: string;
-            /**
-             * Format: date-time
-             * @description RFC 3339, UTC
-             */
-            time: string;
-            /** @description Id of the key; null: the service itself */
-            key: string | null;
-            action: string;
-            target: string | null;
-            /** @description done, or refused: and the code of the problem */
-            outcome: string;
-            correlationId: string | null;
-            detail: {
-                [key: string]: unknown;
-            };
-        };
         KeyLimitsRequest: {
             /** @description The only devices it may use; null: all */
             devices?: string[] | null;
@@ -5208,6 +5615,55 @@ export interface components {
             lastUsedAt: string | null;
             /** @description tlk_<id>_<secret>; shown once, null in a replayed answer */
             key: string | null;
+        };
+        About: {
+            /** @constant */
+            name: "thermoloop";
+            version: string;
+            node: string;
+            /** @constant */
+            api: "v1";
+            /** @description Another value: the service was restarted */
+            epoch: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            startedAt: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            time: string;
+            deviceClock: components["schemas"]["Clock"];
+            expectBackend: string | null;
+            calibrationKinds: string[];
+            roles: string[];
+            limits: {
+                modelUnits: number;
+                modelBody_bytes: number;
+                wait_s: number;
+                pageLimit: number;
+                requestsPerMinute: number;
+            };
+        };
+        AuditEntry: {
+            id: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            time: string;
+            /** @description Id of the key; null: the service itself */
+            key: string | null;
+            action: string;
+            target: string | null;
+            /** @description done, or refused: and the code of the problem */
+            outcome: string;
+            correlationId: string | null;
+            detail: {
+                [key: string]: unknown;
+            };
         };
         /** @description Canonical JSON (RFC 8785), signed with Ed25519 */
         Certificate: {

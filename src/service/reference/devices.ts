@@ -13,4 +13,8 @@ export const DEVICES_CHAPTER = `## Devices in use
   are held (\`lease\`, with \`until\`); one that runs already is not cut short. \`PUT .../leases/{lease}\` with \`ttl_s\` renews from now, \`DELETE\` gives back; without
   either it ends by itself. \`409 lease-held\` says until when, and whose it is to those with \`device:control\`. The next user's program is sent again unless the
   device says, by digest, that it still has it.
+* **Calibrations that count**: one per chip (by uid) and kind. A new one that succeeds takes over by itself, unless it was measured over planted faults or the
+  present one is pinned. \`PUT /v1/devices/{id}/calibration\` with \`{"id", "pin"}\` and the ETag of its \`GET\` moves the pointer, pins, lets go (\`"pin": false\`) or goes back to an
+  earlier one; every move stays in \`history\`. Jobs name the one that counted in \`provenance.calibration\`. \`GET /v1/calibrations/{a}/diff/{b}\` ranks what changed by
+  change over the combined standard error.
 `;

@@ -5,8 +5,12 @@ import type { ServiceDevice } from '../context.ts';
 import { nameDevice, nameDevices } from '../plugins/device-headers.ts';
 import { ProblemError } from '../problems/problem.ts';
 import { guardProblems, idParams, problemContent } from '../schemas/common.ts';
+import { activeView, type ActiveCalibration } from '../schemas/active-calibrations.ts';
 import { capabilities, capabilitiesView, device, deviceView } from '../schemas/devices.ts';
 import { isKnown, type RouteContext } from './common.ts';
+
+/** The kind that the document of a device shows. */
+const NOISE_TEMPERATURE = 'noise-temperature';
 
 /** @throws {ProblemError} unknown-device */
 export function findDevice({ devices }: RouteContext, id: string): ServiceDevice {
@@ -18,13 +22,16 @@ export function findDevice({ devices }: RouteContext, id: string): ServiceDevice
   );
 }
 
-/** Id of the latest noise-temperature calibration of what answers as this device. */
+/** The noise-temperature calibration that counts on what answers as this device. */
 export async function calibrationOf(
-  { store }: RouteContext,
+  { store, clock }: RouteContext,
   { identity }: ServiceDevice,
-): Promise<string | null> {
+): Promise<ActiveCalibration | null> {
   if (identity === null) return null;
-  return (await store.calibrations.latestSucceeded('noise-temperature', identity.uid))?.id ?? null;
+  const { uid } = identity;
+  const row = await store.activeCalibrations.current(uid, NOISE_TEMPERATURE);
+  if (row === null) return null;
+  return activeView(await store.activeCalibrations.find(uid, NOISE_TEMPERATURE), row, clock.wall_ms());
 }
 
 /** The whole document of a device. */
@@ -79,7 +86,7 @@ export function deviceRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const speed = found.clock.kind === 'virtual' ? found.clock.speed : 'system';
         const seen = `${status.readings}.${status.reason?.code ?? 'fresh'}`;
         const use = context.controls.of(found.id);
-        const tag = `${context.epoch}.${found.revision}.${use.state.revision}.${use.lease?.id ?? 'free'}.${calibration ?? 'none'}.${speed}.${seen}`;
+        const tag = `${context.epoch}.${found.revision}.${use.state.revision}.${use.lease?.id ?? 'free'}.${calibration?.id ?? 'none'}.${calibration?.revision ?? 0}.${speed}.${seen}`;
         if (isKnown(request, reply, tag)) return reply.code(304).send(null);
         return deviceView(found, calibration, use);
       },

@@ -4,6 +4,7 @@ import type { ServiceDevice } from '../context.ts';
 import type { DeviceUse } from '../../jobs/index.ts';
 import { deviceFaultNames } from '../../device/index.ts';
 import { clock } from './common.ts';
+import { activeCalibration, type ActiveCalibration } from './active-calibrations.ts';
 import { deviceUse, useView } from './device-control.ts';
 import { latestTelemetry, latestView, metricName } from './telemetry.ts';
 
@@ -36,7 +37,10 @@ export const device = z
     activeCalibration: z
       .string()
       .nullable()
-      .meta({ description: 'Id of the latest noise-temperature calibration' }),
+      .meta({ description: 'Id of the noise-temperature calibration that counts' }),
+    calibration: activeCalibration
+      .nullable()
+      .meta({ description: 'The same with its age; others: GET /v1/devices/{id}/calibration' }),
     use: deviceUse.meta({ description: 'What people want of it: GET /v1/devices/{id}/state, .../leases' }),
     clock,
     faults: z
@@ -102,7 +106,7 @@ export const capabilities = z
 
 export function deviceView(
   source: ServiceDevice,
-  activeCalibration: string | null,
+  calibration: ActiveCalibration | null,
   use: DeviceUse,
 ): z.infer<typeof device> {
   const { id, url, state, reason, backend, faultsActive, identity, faults, revision } = source;
@@ -120,7 +124,8 @@ export function deviceView(
       schemaHash: identity.schemaHash,
       bootId: identity.bootId,
     },
-    activeCalibration,
+    activeCalibration: calibration && calibration.id,
+    calibration,
     use: useView(use),
     clock: source.clock,
     faults: [...faults],

@@ -81,6 +81,13 @@ export const resourceProblems = {
     'Somebody else changed the resource in between, or a given id exists already.',
     'Read the present state and decide again.',
   ),
+  'another-chip': entry(
+    409,
+    'The calibration is one of another chip',
+    'final',
+    'A calibration that was measured on another chip (by uid) is to be activated, or two of different kinds are to be compared.',
+    'Measure this chip with POST /v1/calibrations, or name a calibration of the same chip and kind.',
+  ),
   'lease-held': entry(
     409,
     'Somebody has the device to himself',

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { readFileSync } from 'node:fs';
 import { registerCalibrate } from './calibrate.ts';
+import { registerBackup } from './backup.ts';
 import { registerCapture } from './capture.ts';
 import { registerCertificate } from './certificate.ts';
 import { registerDemo } from './demo.ts';
@@ -21,6 +22,7 @@ export type Register = (program: Command) => void;
 
 const commands: Register[] = [
   registerCalibrate,
+  registerBackup,
   registerCapture,
   registerCertificate,
   registerDemo,

@@ -14,6 +14,10 @@ export const StoreErrorCode = {
   unavailable: 'storage-unavailable',
   /** Another transaction was in the way; nothing was written. */
   busy: 'storage-busy',
+  /** A backup that is damaged, or none at all. */
+  badBackup: 'bad-backup',
+  /** A backup, or a restored store, would go over what is there. */
+  notEmpty: 'not-empty',
   failed: 'storage-failed',
 } as const;
 export type StoreErrorCode = (typeof StoreErrorCode)[keyof typeof StoreErrorCode];
@@ -29,6 +33,8 @@ const REMEDY: Record<StoreErrorCode, string> = {
   'storage-unavailable':
     'Send the request again, with the same Idempotency-Key; if it lasts, see that the database runs and can be reached.',
   'storage-busy': 'Send the request again: another one was changing the same rows.',
+  'bad-backup': 'Take another backup: this one cannot be believed, and nothing of it was used.',
+  'not-empty': 'Name a place where nothing is yet, or move away what is there.',
   'storage-failed': 'Look at the cause in the log: permissions, disk errors or a damaged database file.',
 };
 const RETRYABLE: ReadonlySet<StoreErrorCode> = new Set([

@@ -26,6 +26,7 @@ import {
   openStore,
   type KeyLimits,
   type Store,
+  type StorePlace,
 } from '../../src/store/index.ts';
 import { createService } from '../../src/service/app.ts';
 import { mintKey } from '../../src/service/auth/keys.ts';
@@ -141,10 +142,14 @@ export interface CallOptions {
   body?: object | string;
 }
 
-export async function startTestService(options: Partial<ServiceOptions> = {}): Promise<TestService> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'thermoloop-service-'));
+/** @param place a store that is there and stays; a new folder unless told */
+export async function startTestService(
+  options: Partial<ServiceOptions> = {},
+  place?: StorePlace,
+): Promise<TestService> {
+  const dataDir = place?.dataDir ?? mkdtempSync(join(tmpdir(), 'thermoloop-service-'));
   const clock = systemClock;
-  const store = await openStore({ dataDir, clock });
+  const store = await openStore({ ...place, dataDir, clock });
   const device = new ApiDevice('chip-0');
   const devices = new Map([[device.id, device]]);
   const procedures = { 'noise-temperature': noiseTemperature };
@@ -215,7 +220,7 @@ export async function startTestService(options: Partial<ServiceOptions> = {}): P
       await runner.close();
       controls.close();
       await store.close();
-      rmSync(dataDir, { recursive: true, force: true });
+      if (place === undefined) rmSync(dataDir, { recursive: true, force: true });
     },
   };
 }

@@ -17,6 +17,9 @@ export const storeProblems: Record<StoreErrorCode, ProblemCode> = {
   'stale-fence': 'fence-stale',
   'storage-unavailable': 'storage-unavailable',
   'storage-busy': 'storage-busy',
+  // Of the commands backup and restore, never of a request.
+  'bad-backup': 'storage-failed',
+  'not-empty': 'storage-failed',
   'storage-failed': 'storage-failed',
 };
 

@@ -14,27 +14,46 @@ export interface Syncs {
 
 const counts: Syncs = { commits: 0, files: 0 };
 
-/** A commit after a write syncs the write-ahead log once; so does a write outside a transaction. */
+/** A commit syncs the write-ahead log once when something has changed; so does a change outside a transaction. */
 function countCommits(): void {
+  interface Statement {
+    run: (...values: unknown[]) => { changes: number };
+    all: (...values: unknown[]) => unknown[];
+  }
   interface Database {
-    prepare(sql: string): unknown;
+    prepare(sql: string): Statement;
   }
   const { prototype } = createRequire(import.meta.url)('better-sqlite3') as { prototype: Database };
   // eslint-disable-next-line @typescript-eslint/unbound-method
   const { prepare } = prototype;
-  const within = new WeakMap<Database, { wrote: boolean }>();
-  prototype.prepare = function (this: Database, sql: string): unknown {
+  const within = new WeakMap<Database, { changed: boolean }>();
+  prototype.prepare = function (this: Database, sql: string): Statement {
+    const statement = prepare.call(this, sql);
     const word = /^\s*(\w+)/.exec(sql)?.[1].toLowerCase() ?? '';
-    const open = within.get(this);
-    if (word === 'begin') within.set(this, { wrote: false });
+    const changed = (rows: number): void => {
+      const open = within.get(this);
+      if (rows === 0) return;
+      if (open === undefined) counts.commits += 1;
+      else open.changed = true;
+    };
+    if (word === 'begin') within.set(this, { changed: false });
     else if (word === 'commit' || word === 'rollback') {
-      if (word === 'commit' && open?.wrote === true) counts.commits += 1;
+      if (word === 'commit' && within.get(this)?.changed === true) counts.commits += 1;
       within.delete(this);
     } else if (['insert', 'update', 'delete', 'replace'].includes(word)) {
-      if (open === undefined) counts.commits += 1;
-      else open.wrote = true;
+      const { run, all } = statement;
+      statement.run = (...values) => {
+        const result = run.apply(statement, values);
+        changed(result.changes);
+        return result;
+      };
+      statement.all = (...values) => {
+        const rows = all.apply(statement, values);
+        changed(rows.length);
+        return rows;
+      };
     }
-    return prepare.call(this, sql);
+    return statement;
   };
 }
 

@@ -5,6 +5,7 @@ import websocket from '@fastify/websocket';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { randomUUID } from 'node:crypto';
+import { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { withoutSecrets } from './auth/keys.ts';
@@ -108,7 +109,10 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
 function newFastify({ logger, tls }: ServiceOptions): FastifyInstance {
   return Fastify({
     ...(logger !== undefined && { loggerInstance: withoutSecretsInUrls(logger) }),
-    ...(tls !== undefined && { https: { cert: tls.cert, key: tls.key } }),
+    // Node's own answer to a request without Host is no problem document; registerCorrelation refuses it.
+    ...(tls === undefined
+      ? { http: { requireHostHeader: false } }
+      : { https: { cert: tls.cert, key: tls.key, requireHostHeader: false } }),
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
@@ -128,6 +132,7 @@ function newFastify({ logger, tls }: ServiceOptions): FastifyInstance {
  */
 async function registerWebSocket(app: FastifyInstance): Promise<void> {
   await app.register(websocket, { options: { maxPayload: WS_MESSAGE_BYTES_MAX } });
+  app.websocketServer.on('wsClientError', onClientError);
   app.server.on('upgrade', (_request, socket: Partial<Pick<Socket, 'setTimeout'>> & Duplex) => {
     // What injectWS of a test hands in has none.
     socket.setTimeout?.(UPGRADE_TIMEOUT_MS, () => socket.destroy());
@@ -146,12 +151,18 @@ function withoutSecretsInUrls(logger: FastifyBaseLogger): FastifyBaseLogger {
 }
 
 function registerCorrelation(app: FastifyInstance, { onRequest }: ServiceOptions): void {
+  // An expectation that is not known is none (RFC 9110, 10.1.1); Node would answer without a body.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers({
       'x-correlation-id': request.id,
       'cache-control': 'no-store',
       'content-security-policy': NO_CONTENT,
     });
+    // Not what injectWS of a test makes up.
+    const isHttp11 = request.raw instanceof IncomingMessage && request.raw.httpVersion === '1.1';
+    if (isHttp11 && request.headers.host === undefined)
+      throw new ProblemError('bad-request', 'The request has no Host header.');
     // No id, name or cursor holds it, and databases refuse it in text.
     if (request.url.includes('%00'))
       throw new ProblemError('bad-request', 'The URL holds the character U+0000.');

@@ -104,6 +104,7 @@ describe('a body that is too large', () => {
 describe('requests that are not well-formed', () => {
   it.each([
     ['GET\r\n\r\n', 400, 'bad-request'],
+    ['GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'bad-request'],
     ['\x16\x03\x01\x02\x00\x01\x00', 400, 'bad-request'],
     [`GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(20_000)}\r\n\r\n`, 431, 'headers-too-large'],
   ])('answers %j with a problem and closes', async (bytes, status, code) => {
@@ -138,6 +139,40 @@ describe('requests that are not well-formed', () => {
     const headers = { ...service.as.researcher, 'content-type': type };
     const response = await service.call('POST', '/v1/jobs', { headers, body });
     expect([response.statusCode, response.json<Problem>().code]).toEqual([status, code]);
+  });
+});
+
+describe('what Node would answer by itself', () => {
+  it('a request with an expectation that nobody knows is answered as without', async () => {
+    const answer = await exchange(
+      'GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nConnection: close\r\n\r\n',
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it('an upgrade without its key is told so in a problem', async () => {
+    const answer = await exchange(
+      `GET /v1/ws HTTP/1.1\r\nHost: x\r\nAuthorization: ${service.as.viewer.authorization}\r\nConnection: Upgrade\r\n` +
+        'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n',
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect((JSON.parse(answer.split('\r\n\r\n')[1]) as Problem).code).toBe('bad-request');
+  });
+
+  it('a client that goes away in the middle of a body is no defect of the service', async () => {
+    const before = logged.length;
+    await new Promise<void>((resolve, reject) => {
+      const head =
+        `POST /v1/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: ${service.as.researcher.authorization}\r\n` +
+        'Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"model":';
+      const socket = connect(port, '127.0.0.1', () =>
+        socket.write(head, () => setTimeout(() => socket.destroy(), 100)),
+      );
+      socket.on('close', () => resolve()).on('error', reject);
+    });
+    await vi.waitUntil(() => logged.slice(before).some((line) => line.includes('"url":"/v1/jobs"')));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(logged.slice(before).filter((line) => line.includes('internal-error'))).toEqual([]);
   });
 });
 

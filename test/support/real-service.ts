@@ -18,16 +18,21 @@ export interface RealService {
   /** That operator's key. */
   key: string;
   newKey(request: KeyRequest): Promise<string>;
-  /** Log lines so far. */
+  /** Log lines so far, unless they go to `logTo`. */
   log: string[];
   close(): Promise<void>;
 }
 
 /** The device is `chip-0`. */
 export async function startRealService(
-  options: { units?: number; seed?: bigint; env?: Record<string, string> } = {},
+  options: {
+    units?: number;
+    seed?: bigint;
+    env?: Record<string, string>;
+    logTo?: (line: string) => void;
+  } = {},
 ): Promise<RealService> {
-  const { units = 16, seed = 7n, env = {} } = options;
+  const { units = 16, seed = 7n, env = {}, logTo } = options;
   const folder = mkdtempSync(join(tmpdir(), 'thermoloop-real-'));
   const twin = await createTwin({
     units,
@@ -55,7 +60,7 @@ export async function startRealService(
     { ...config, devices: config.devices.map((device) => ({ ...device, url: 'memory:' })) },
     {
       version: '0.0.0',
-      logTo: { write: (line) => void log.push(line) },
+      logTo: { write: (line) => void (logTo === undefined ? log.push(line) : logTo(line)) },
       openPort: () => {
         const [host, device] = createMemoryPair({ clock: systemClock });
         attachMemory(twin.controller, device);

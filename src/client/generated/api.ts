@@ -186,6 +186,7 @@ export interface paths {
                         "application/json": {
                             items: components["schemas"]["ProblemKind"][];
                         };
+                        "text/html": string;
                     };
                 };
             };
@@ -224,6 +225,7 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["ProblemKind"];
+                        "text/html": string;
                     };
                 };
                 /** @description unknown-problem */

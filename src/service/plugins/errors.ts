@@ -19,6 +19,8 @@ const fastifyProblems: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_BAD_URL: 'bad-request',
   FST_ERR_MAX_PARAM_LENGTH: 'bad-request',
   FST_ERR_HEADERS_TIMEOUT: 'request-timeout',
+  // The client went away in the middle of its body; nobody reads the answer, but the log should not cry.
+  ECONNRESET: 'bad-request',
 };
 
 /** Content types a route reads, where they are not just JSON. */
@@ -105,7 +107,7 @@ function detailsOf(
   return {};
 }
 
-/** The answer to bytes that are not a request; there is no Fastify request then. */
+/** The answer to bytes that are not a request, and to an upgrade that is not one to a WebSocket; there is no Fastify request then. */
 export function onClientError(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();

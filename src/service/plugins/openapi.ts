@@ -86,5 +86,8 @@ function finish(document: OpenAPIV3_1.Document): OpenAPIV3_1.Document {
     if (type !== 'application/json') samples[type] = type === 'text/csv' ? text() : binary();
     if (ranges) partOfSamples[type] = binary();
   }
+  const page: OpenAPIV3_1.MediaTypeObject = { schema: { type: 'string' } };
+  content('/problems', 'get', '200')['text/html'] = page;
+  content('/problems/{code}', 'get', '200')['text/html'] = page;
   return document;
 }

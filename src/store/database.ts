@@ -13,6 +13,8 @@ export interface ModelTable {
   metadata: string;
   key_id: string | null;
   created_at_ms: number;
+  /** Its content is gone; the row stays for the jobs that name it. */
+  deleted_at_ms: number | null;
 }
 
 export interface JobTable {

@@ -14,6 +14,8 @@ export function sqliteDialect(file: string): StorageDialect & { database: Databa
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
     database.pragma('foreign_keys = ON');
+    // What is deleted is overwritten, not just forgotten: models and results can be confidential.
+    database.pragma('secure_delete = ON');
     return {
       name: 'sqlite',
       kysely: new Dialect({ database }),

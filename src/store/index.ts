@@ -6,6 +6,15 @@ export type * from './device-use.ts';
 export { openStore } from './store.ts';
 export type { StoreChange } from './dialect.ts';
 export type { BlobsPlace, Store, StoreOptions } from './store.ts';
+export {
+  DELETION_GRACE_MS,
+  GARBAGE_GRACE_MS,
+  collectGarbage,
+  releaseBlobs,
+  sweep,
+  type RetentionPolicy,
+  type Swept,
+} from './retention.ts';
 export { writeBackup, type BackupOptions } from './backup/write.ts';
 export { restoreBackup, type RestoreOptions } from './backup/restore.ts';
 export type { BackupManifest, BackupStep } from './backup/format.ts';

@@ -13,6 +13,7 @@ import { blobs } from './migrations/0007-blobs.ts';
 import { deviceUse } from './migrations/0008-device-use.ts';
 import { tickets } from './migrations/0009-tickets.ts';
 import { settings } from './migrations/0010-settings.ts';
+import { deletion } from './migrations/0011-deletion.ts';
 import type { Migration } from './migrations/migration.ts';
 
 /** In order; the version of a step is its place, counted from 1. */
@@ -27,6 +28,7 @@ export const MIGRATIONS: readonly Migration[] = [
   deviceUse,
   tickets,
   settings,
+  deletion,
 ];
 
 /**

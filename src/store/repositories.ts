@@ -271,8 +271,28 @@ export interface SmallBlobRepository {
   put(bytes: Uint8Array): Promise<Digest>;
 }
 
+/** Removing for good. The blobs that were named come back, to be let go of after the commit (retention.ts). */
+export interface DeletionRepository {
+  /** A job that has ended, with samples, certificate and log. `not-found`; `conflict` while it is not at its end. */
+  job(id: string): Promise<Digest[]>;
+  /** The content of a model; its digest stays known to the jobs that named it. `conflict` while one still needs it. */
+  model(digest: string): Promise<Digest[]>;
+  capture(id: string): Promise<Digest[]>;
+  jobsFinishedBefore(at_ms: number, limit: number): Promise<string[]>;
+  capturesBefore(at_ms: number, limit: number): Promise<string[]>;
+  /** Removes up to `limit` audit rows; returns how many. */
+  auditBefore(at_ms: number, limit: number): Promise<number>;
+  /** Whether any row names the blob. */
+  isReferenced(digest: Digest): Promise<boolean>;
+  /** All blobs that rows name. */
+  referenced(): Promise<Set<Digest>>;
+  /** Bytes of the models and samples of a key. */
+  storedBytes(keyId: string): Promise<number>;
+}
+
 /** All repositories over one connection; inside a transaction they see and make its changes. */
 export interface Repositories {
+  readonly deletion: DeletionRepository;
   readonly models: ModelRepository;
   readonly jobs: JobRepository;
   readonly sampleSets: SampleSetRepository;
@@ -314,8 +334,11 @@ export interface BlobStore {
    * digest. `not-found`, or `corrupt-blob` when bytes are missing.
    */
   read(digest: string, range: { from: number; to: number }): Promise<Uint8Array>;
-  /** For good; false when there was none. Whether a row still names it is the caller's business. */
-  delete(digest: string): Promise<boolean>;
+  /**
+   * For good; false when there was none, or none that was stored, or put again, before `storedBefore_ms`. Whether a row
+   * still names it is the caller's business.
+   */
+  delete(digest: string, when?: { storedBefore_ms: number }): Promise<boolean>;
   /** Everything that is kept; what lies in two places comes twice. */
   list(): AsyncIterable<BlobInfo>;
 }

@@ -24,6 +24,7 @@ import { calibrationRepository } from './tables/calibrations.ts';
 import { captureRepository } from './tables/captures.ts';
 import { certificateRepository } from './tables/certificates.ts';
 import { guarded, type Context } from './tables/context.ts';
+import { deletionRepository } from './tables/deletion.ts';
 import { deviceRepository } from './tables/devices.ts';
 import { idempotencyRepository } from './tables/idempotency.ts';
 import { jobRepository } from './tables/jobs.ts';
@@ -224,6 +225,7 @@ function repositories(context: Context): Repositories {
     smallBlobs: guarded(context, 'smallBlobs', smallBlobRepository(context)),
     useLeases: guarded(context, 'useLeases', useLeaseRepository(context)),
     activeCalibrations: guarded(context, 'activeCalibrations', active),
+    deletion: guarded(context, 'deletion', deletionRepository(context)),
     captures: guarded(context, 'captures', captureRepository(context)),
   };
 }

@@ -42,8 +42,8 @@ class Blobs implements BlobStore {
         if (found === null) continue;
         if (digestOf(found) !== digest) damaged.push(place);
         else {
-          await place.touch(digest);
-          return digest;
+          if (await place.touch(digest)) return digest;
+          // Removed between the two: written anew.
         }
       }
       await this.#main.write(digest, bytes);
@@ -102,11 +102,11 @@ class Blobs implements BlobStore {
     });
   }
 
-  delete(digest: string): Promise<boolean> {
+  delete(digest: string, when?: { storedBefore_ms: number }): Promise<boolean> {
     return this.#guarded(`deleting ${digest}`, async () => {
       if (!isDigest(digest)) return false;
       let any = false;
-      for (const place of this.#places) any = (await place.delete(digest)) || any;
+      for (const place of this.#places) any = (await place.delete(digest, when?.storedBefore_ms)) || any;
       return any;
     });
   }

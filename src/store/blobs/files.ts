@@ -116,15 +116,22 @@ class FileBlobs implements BlobPlace {
     return { digest, bytes: found.size, storedAt_ms: Math.floor(found.mtimeMs) };
   }
 
-  async touch(digest: Digest): Promise<void> {
+  async touch(digest: Digest): Promise<boolean> {
     const now = new Date();
-    await utimes(this.#pathOf(digest), now, now).catch(ignoreAbsent);
+    return (await utimes(this.#pathOf(digest), now, now).then(() => true, ignoreAbsent)) ?? false;
   }
 
-  async delete(digest: Digest): Promise<boolean> {
+  async delete(digest: Digest, storedBefore_ms = Infinity): Promise<boolean> {
     const path = this.#pathOf(digest);
-    const removed = await rm(path).then(() => true, ignoreAbsent);
-    if (removed === null) return false;
+    if (((await this.stat(digest))?.storedAt_ms ?? Infinity) >= storedBefore_ms) return false;
+    // Taken away first, then judged: whoever touches it in between finds it gone and writes it anew, or has made it young.
+    const aside = join(this.#temporary, `gone-${randomBytes(12).toString('hex')}`);
+    if ((await rename(path, aside).then(() => true, ignoreAbsent)) === null) return false;
+    if ((await stat(aside)).mtimeMs >= storedBefore_ms) {
+      await rename(aside, path);
+      return false;
+    }
+    await rm(aside);
     await syncDirectory(join(path, '..'));
     return true;
   }

@@ -11,9 +11,9 @@ export interface BlobPlace {
   /** Bytes `from` to before `to`, fewer at the end; null when there is no such blob. */
   read(digest: Digest, from: number, to: number): Promise<Uint8Array | null>;
   stat(digest: Digest): Promise<BlobInfo | null>;
-  /** Makes it as young as one that was just written, so that a clean-up by age leaves it alone. */
-  touch(digest: Digest): Promise<void>;
-  /** False when there was none. */
-  delete(digest: Digest): Promise<boolean>;
+  /** Makes it as young as one that was just written, so that a clean-up by age leaves it alone; false when it is gone. */
+  touch(digest: Digest): Promise<boolean>;
+  /** False when there was none, or none that was stored or touched before. */
+  delete(digest: Digest, storedBefore_ms?: number): Promise<boolean>;
   list(): AsyncIterable<BlobInfo>;
 }

@@ -35,10 +35,17 @@ export function rowBlobs({ db, atomic, wall_ms }: RowBlobsOptions): BlobPlace {
       return blob === null ? null : { digest, bytes: blob.bytes, storedAt_ms: blob.stored_at_ms };
     },
     async touch(digest) {
-      await db().updateTable('blob').set({ stored_at_ms: wall_ms() }).where('digest', '=', digest).execute();
+      const touched = await db()
+        .updateTable('blob')
+        .set({ stored_at_ms: wall_ms() })
+        .where('digest', '=', digest)
+        .executeTakeFirst();
+      return touched.numUpdatedRows > 0n;
     },
-    async delete(digest) {
-      const gone = await db().deleteFrom('blob').where('digest', '=', digest).executeTakeFirst();
+    async delete(digest, storedBefore_ms) {
+      let query = db().deleteFrom('blob').where('digest', '=', digest);
+      if (storedBefore_ms !== undefined) query = query.where('stored_at_ms', '<', storedBefore_ms);
+      const gone = await query.executeTakeFirst();
       return gone.numDeletedRows > 0n;
     },
     list: () => listRows(db),

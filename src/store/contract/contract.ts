@@ -4,6 +4,7 @@ import { blobContract } from './blobs.ts';
 import { changeContract } from './changes.ts';
 import { auditContract } from './audit.ts';
 import { calibrationContract } from './calibrations.ts';
+import { deletionContract } from './deletion.ts';
 import { idempotencyContract } from './idempotency.ts';
 import { idContract } from './ids.ts';
 import { jobContract } from './jobs.ts';
@@ -51,5 +52,6 @@ export function storeContract(database: Database): void {
     concurrencyContract(at);
     blobContract(at);
     changeContract(at);
+    deletionContract(at);
   });
 }

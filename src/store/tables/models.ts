@@ -7,27 +7,35 @@ import { fromJson, orNotFound, paging, type Context } from './context.ts';
 export function modelRepository(context: Context): ModelRepository {
   const find = async (digest: string): Promise<ModelRow | null> => {
     const all = context.db().selectFrom('model').selectAll();
-    const row = await all.where('digest', '=', digest as ModelRow['digest']).executeTakeFirst();
+    const row = await all
+      .where('digest', '=', digest as ModelRow['digest'])
+      .where('deleted_at_ms', 'is', null)
+      .executeTakeFirst();
     return row === undefined ? null : toRow(row);
   };
   return {
     find,
     async add(row) {
+      const values = {
+        id: row.id ?? context.newId(),
+        digest: row.digest,
+        name: row.name,
+        units: row.units,
+        blob: row.blob,
+        bytes: row.bytes,
+        metadata: JSON.stringify(row.metadata),
+        key_id: row.keyId,
+        created_at_ms: row.createdAt_ms ?? context.clock.wall_ms(),
+        deleted_at_ms: null,
+      };
       const inserted = await context
         .db()
         .insertInto('model')
-        .values({
-          id: row.id ?? context.newId(),
-          digest: row.digest,
-          name: row.name,
-          units: row.units,
-          blob: row.blob,
-          bytes: row.bytes,
-          metadata: JSON.stringify(row.metadata),
-          key_id: row.keyId,
-          created_at_ms: row.createdAt_ms ?? context.clock.wall_ms(),
-        })
-        .onConflict((c) => c.column('digest').doNothing())
+        .values(values)
+        // One that was deleted is as new.
+        .onConflict((c) =>
+          c.column('digest').doUpdateSet(values).where('model.deleted_at_ms', 'is not', null),
+        )
         .returningAll()
         .executeTakeFirst();
       if (inserted !== undefined) return { row: toRow(inserted), created: true };
@@ -35,7 +43,13 @@ export function modelRepository(context: Context): ModelRepository {
     },
     async list(page = {}) {
       const { limit, compare, direction } = paging(page);
-      let query = context.db().selectFrom('model').selectAll().orderBy('id', direction).limit(limit);
+      let query = context
+        .db()
+        .selectFrom('model')
+        .selectAll()
+        .where('deleted_at_ms', 'is', null)
+        .orderBy('id', direction)
+        .limit(limit);
       if (page.after !== undefined) query = query.where('id', compare, page.after);
       return (await query.execute()).map(toRow);
     },

@@ -88,7 +88,9 @@ class Campaign {
     const every = Math.ceil(requests / MEMORY_SAMPLES);
     for (let from = 0; from < requests && !this.#isDead; from += every) {
       await this.#batch(from, Math.min(every, requests - from));
-      if (!this.#isDead) await this.#remember();
+      if (this.#isDead) break;
+      await this.#remember();
+      await this.#putBack();
     }
     const elapsed_s = (performance.now() - start_ms) / 1000;
     await this.#stillWorks();
@@ -217,6 +219,24 @@ class Campaign {
     if (this.#seen.has(name) || this.#seen.size >= PRINTED_MAX) return;
     this.#seen.add(name);
     this.#options.say(`${kind}: ${where}: ${what}\n  ${detail()}`);
+  }
+
+  /** Whatever was stopped or set aside may run again. */
+  async #putBack(): Promise<void> {
+    const [{ token }] = this.#child.ready.keys;
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'if-match': '*' };
+    for (const [method, path, body] of [
+      ['POST', '/v1/devices/chip-0/resume', { reason: 'fuzz' }],
+      ['PUT', '/v1/devices/chip-0/state', { desired: 'ready' }],
+    ] as const)
+      await this.#sender.send({
+        method,
+        path,
+        headers,
+        body: Buffer.from(JSON.stringify(body)),
+        operation: null,
+        as: 'admin',
+      });
   }
 
   /** After all that, a whole request is answered as if nothing had been. */

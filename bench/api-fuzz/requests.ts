@@ -2,7 +2,7 @@
 // with the key of a role, another key, a broken one or none.
 import type { Contract, Operation, Parameter } from './contract.ts';
 import type { Dice } from './dice.ts';
-import { fitting, hostileText, hostileValue, mutated, toJsonText, type Hint } from './values.ts';
+import { Fitting, hostileText, hostileValue, mutated, toJsonText } from './values.ts';
 
 export interface Wire {
   method: string;
@@ -68,16 +68,16 @@ const ACCEPTS = [
 export class RequestMaker {
   readonly #contract: Contract;
   readonly #pools: Pools;
-  readonly #hint: Hint;
+  readonly #fitting: Fitting;
 
   constructor(contract: Contract, pools: Pools) {
     this.#contract = contract;
     this.#pools = pools;
-    this.#hint = (name, dice) => this.#meaning(name, dice);
+    this.#fitting = new Fitting(contract, (name, dice, at) => this.#meaning(name, dice, at));
   }
 
   make(dice: Dice, keys: readonly FuzzKey[]): Wire {
-    const operation = dice.pick(this.#contract.operations);
+    const operation = this.#operation(dice);
     const damage = dice.chance(0.35)
       ? 'none'
       : dice.pick(['body', 'body', 'bytes', 'type', 'query', 'path', 'header', 'method', 'key']);
@@ -91,6 +91,14 @@ export class RequestMaker {
     const method = damage === 'method' ? dice.pick(METHODS) : operation.method;
     const isMeant = method === operation.method && damage !== 'path';
     return { method, path, headers, body, operation: isMeant ? operation : null, as: name };
+  }
+
+  /** Any; what takes the device away from all others, or takes it long, comes less often, or nothing else would be seen. */
+  #operation(dice: Dice): Operation {
+    const operation = dice.pick(this.#contract.operations);
+    const isRare =
+      operation.method !== 'GET' && /\/(safe-stop|state|leases|calibrations)$/.test(operation.path);
+    return isRare && dice.chance(0.8) ? dice.pick(this.#contract.operations) : operation;
   }
 
   /** An operation as it should be. */
@@ -178,7 +186,7 @@ export class RequestMaker {
     const type = dice.chance(0.85) ? 'application/json' : dice.pick(Object.keys(operation.body));
     const { schema } = operation.body[type] ?? Object.values(operation.body)[0];
     headers['content-type'] = damage === 'type' ? dice.pick(CONTENT_TYPES) : type;
-    let value = fitting(this.#contract, schema ?? {}, dice, this.#hint);
+    let value = this.#fitting.value(schema ?? {}, dice);
     if (damage === 'body') for (let k = 1 + dice.below(2); k > 0; k--) value = mutated(value, dice);
     const bytes = Buffer.from(toJsonText(value));
     return damage === 'bytes' ? damagedBytes(bytes, dice) : bytes;
@@ -225,20 +233,27 @@ export class RequestMaker {
     const value =
       damaged && dice.chance(0.6)
         ? hostileText(dice).slice(0, 2000)
-        : fitting(this.#contract, schema ?? {}, dice, this.#hint, name);
+        : this.#fitting.value(schema ?? {}, dice, { name, parent: '', depth: 0 });
     const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
     const one = `${encodeURIComponent(name)}=${encode(text)}`;
     return damaged && dice.chance(0.1) ? [one, one] : [one];
   }
 
   /** What reaches the handlers: things that exist, and work that takes no time. */
-  #meaning(name: string, dice: Dice): unknown {
+  #meaning(name: string, dice: Dice, at: { parent: string; type: string | undefined }): unknown {
     switch (name) {
       case 'model':
         return this.#pools.of('/v1/models').length > 0 ? dice.pick(this.#pools.of('/v1/models')) : undefined;
       case 'device':
-        // In a body sometimes an object: the schema decides there, and its id is one that exists.
-        return undefined;
+        return at.type === 'string' ? 'chip-0' : undefined;
+      case 'id':
+        return at.parent === 'device' ? 'chip-0' : undefined;
+      case 'backend':
+        return 'twin';
+      case 'ttl_s':
+        return 1;
+      case 'label':
+        return 'a=b';
       case 'count':
         return 1 + dice.below(3);
       case 'duration_s':

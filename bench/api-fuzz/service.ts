@@ -32,7 +32,7 @@ const defects: string[] = [];
 let logLeaks = 0;
 const log = (line: string): void => {
   if (secrets.some((secret) => line.includes(secret))) logLeaks += 1;
-  if (!line.includes('internal-error') && !line.includes('"level":60')) return;
+  if (!line.includes('"code":"internal-error"') && !line.includes('"level":60')) return;
   defects.push(line.slice(0, 2000));
   if (defects.length > DEFECTS_MAX) defects.shift();
 };

@@ -114,64 +114,80 @@ export function hostileValue(dice: Dice): unknown {
   }
 }
 
-/** What fits by the meaning of a name, such as an id that exists; undefined where nothing is known. */
-export type Hint = (name: string, dice: Dice) => unknown;
+/**
+ * What fits by the meaning of a name, such as an id that exists; undefined where nothing is known. `parent` is the name of the
+ * object that it stands in.
+ */
+export type Hint = (name: string, dice: Dice, at: { parent: string; type: string | undefined }) => unknown;
 
-/** A value that the schema takes, as far as a schema can say it. */
-export function fitting(
-  contract: Contract,
-  schema: Schema,
-  dice: Dice,
-  hint: Hint,
-  name = '',
-  depth = 0,
-): unknown {
-  const known = hint(name, dice);
-  if (known !== undefined) return known;
-  const at = contract.resolve(schema);
-  const branches = at.anyOf ?? at.oneOf;
-  if (branches !== undefined) return fitting(contract, dice.pick(branches), dice, hint, name, depth);
-  if (at.allOf !== undefined)
-    return Object.assign({}, ...at.allOf.map((part) => fitting(contract, part, dice, hint, name, depth)));
-  if (at.const !== undefined) return at.const;
-  if (at.enum !== undefined) return dice.pick(at.enum);
-  const type = Array.isArray(at.type) ? dice.pick(at.type) : at.type;
-  switch (type) {
-    case 'object':
-      return fittingObject(contract, at, dice, hint, depth);
-    case 'array': {
-      const count = depth > 4 ? 0 : (at.minItems ?? 0) + dice.below(3);
-      return Array.from({ length: count }, () =>
-        fitting(contract, at.items ?? {}, dice, hint, name, depth + 1),
-      );
-    }
-    case 'integer':
-    case 'number': {
-      const low = at.minimum ?? at.exclusiveMinimum ?? 0;
-      const high = Math.min(at.maximum ?? 100, low + 100);
-      return type === 'integer'
-        ? Math.ceil(low) + dice.below(Math.max(1, Math.floor(high - low)))
-        : low + 0.5;
-    }
-    case 'boolean':
-      return dice.chance(0.5);
-    case 'null':
-      return null;
-    case 'string':
-      return fittingText(at, dice);
-    default:
-      return dice.pick([1, 'x', true, null]);
-  }
+/** Where a value stands. */
+interface Place {
+  name: string;
+  parent: string;
+  depth: number;
 }
+const TOP: Place = { name: '', parent: '', depth: 0 };
+/** Of names that a schema does not require. */
+const OPTIONAL_SHARE = 0.2;
 
-function fittingObject(contract: Contract, at: Schema, dice: Dice, hint: Hint, depth: number): object {
-  const made: Record<string, unknown> = {};
-  for (const [name, inner] of Object.entries(at.properties ?? {})) {
-    const isRequired = at.required?.includes(name) ?? false;
-    if (isRequired || (depth < 4 && dice.chance(0.3)))
-      made[name] = fitting(contract, inner, dice, hint, name, depth + 1);
+/** Values that schemas take, as far as a schema can say it. */
+export class Fitting {
+  readonly #contract: Contract;
+  readonly #hint: Hint;
+  constructor(contract: Contract, hint: Hint) {
+    this.#contract = contract;
+    this.#hint = hint;
   }
-  return made;
+
+  value(schema: Schema, dice: Dice, place: Place = TOP): unknown {
+    const at = this.#contract.resolve(schema);
+    const branches = at.anyOf ?? at.oneOf;
+    if (branches !== undefined) return this.value(dice.pick(branches), dice, place);
+    if (at.allOf !== undefined)
+      return Object.assign({}, ...at.allOf.map((part) => this.value(part, dice, place))) as object;
+    const type = Array.isArray(at.type) ? dice.pick(at.type) : at.type;
+    const known = type === 'null' ? null : this.#hint(place.name, dice, { parent: place.parent, type });
+    if (known !== undefined) return known;
+    if (at.const !== undefined) return at.const;
+    if (at.enum !== undefined) return dice.pick(at.enum);
+    return this.#ofType(type, at, dice, place);
+  }
+
+  #ofType(type: string | undefined, at: Schema, dice: Dice, place: Place): unknown {
+    switch (type) {
+      case 'object':
+        return this.#object(at, dice, place);
+      case 'array': {
+        const count = place.depth > 4 ? 0 : (at.minItems ?? 0) + dice.below(3);
+        const inside = { ...place, depth: place.depth + 1 };
+        return Array.from({ length: count }, () => this.value(at.items ?? {}, dice, inside));
+      }
+      case 'integer':
+      case 'number': {
+        const low = at.minimum ?? at.exclusiveMinimum ?? 0;
+        const high = Math.min(at.maximum ?? 100, low + 100);
+        return type === 'integer'
+          ? Math.ceil(low) + dice.below(Math.max(1, Math.floor(high - low)))
+          : low + 0.5 * Math.min(1, high - low);
+      }
+      case 'boolean':
+        return dice.chance(0.5);
+      case 'string':
+        return fittingText(at, dice);
+      default:
+        return dice.pick([1, 'x', true, null]);
+    }
+  }
+
+  #object(at: Schema, dice: Dice, { name: parent, depth }: Place): object {
+    const made: Record<string, unknown> = {};
+    for (const [name, inner] of Object.entries(at.properties ?? {})) {
+      const isRequired = at.required?.includes(name) ?? false;
+      if (isRequired || (depth < 4 && dice.chance(OPTIONAL_SHARE)))
+        made[name] = this.value(inner, dice, { name, parent, depth: depth + 1 });
+    }
+    return made;
+  }
 }
 
 function fittingText(at: Schema, dice: Dice): string {

@@ -51,6 +51,7 @@ export function telemetryRoutes(context: RouteContext): FastifyPluginAsyncZod {
           response: {
             200: device,
             404: problemContent('unknown-device'),
+            409: problemContent('cancelled: the link was closed meanwhile'),
             502: problemContent('device-refused'),
             503: problemContent('device-too-hot, device-offline'),
             ...guardProblems,

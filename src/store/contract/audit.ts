@@ -10,6 +10,10 @@ export function auditContract(at: () => Fixture): void {
       const second = await at().store.audit.append({ ...row, action: 'key.revoke', detail: {} });
       expect(await at().store.audit.list()).toEqual([second, first]);
       expect(await at().store.audit.list({ action: 'job.submit', keyId: 'k1' })).toEqual([first]);
+      expect(await at().store.audit.list({ target: 'j', action: 'key.revoke' })).toEqual([second]);
+      expect(await at().store.audit.list({ target: 'other' })).toEqual([]);
+      expect(await at().store.audit.list({ since_ms: first.at_ms })).toEqual([second, first]);
+      expect(await at().store.audit.list({ since_ms: second.at_ms + 1 })).toEqual([]);
     });
   });
 }

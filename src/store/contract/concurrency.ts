@@ -85,6 +85,23 @@ export function concurrencyContract(at: () => Fixture): void {
       expect(await at().store.keys.find('k1')).toMatchObject({ name: edited[0].name });
     });
 
+    it('one spends the bootstrap key, and with it all others', async () => {
+      const key = { name: 'bootstrap', role: 'bootstrap', scopes: ['keys:create'], secretSha256: 'ab' };
+      for (const id of ['b1', 'b2']) await at().store.keys.add({ ...key, id, expiresAt_ms: null });
+      await at().store.keys.add({ ...key, id: 'k1', role: 'viewer', expiresAt_ms: null });
+      const spent = await contest((store, k) => store.keys.spendBootstrap(k < 4 ? 'b1' : 'b2'));
+      expect(spent.filter((isMine) => isMine)).toHaveLength(1);
+      expect(await at().store.keys.spendBootstrap('b2')).toBe(false);
+      const revoked = (await at().store.keys.list()).filter((row) => row.revokedAt_ms !== null);
+      expect(revoked.map((row) => row.id).sort()).toEqual(['b1', 'b2']);
+    });
+
+    it('one uses a ticket up', async () => {
+      await at().store.tickets.add({ secretSha256: 'aa', keyId: 'k1', life_ms: 3_600_000 });
+      const taken = await contest((store) => store.tickets.take('aa'));
+      expect(taken.filter((keyId) => keyId !== null)).toEqual(['k1']);
+    });
+
     it('one keeps the answer to an idempotency key, together with its effect', async () => {
       const row = { keyId: 'k1', route: 'POST /v1/jobs', idempotencyKey: 'i', bodySha256: 'aa' };
       const ids = await contest((store) =>

@@ -77,6 +77,7 @@ export class Ledger {
   /** The samples, the log and the end of the job in one commit (decisions 13). */
   succeedJob(job: JobRow, outcome: RelaxOutcome, log: readonly JobLogLine[] = []): Promise<JobRow> {
     return this.#store.transaction(async (tx) => {
+      for (const bytes of outcome.smallBlobs) await tx.smallBlobs.put(bytes);
       await tx.sampleSets.add(outcome.sampleSet);
       await tx.jobs.addLog(job.id, job.attempts.length, log);
       return tx.jobs.transition(job.id, 'running', 'succeeded', {

@@ -2,7 +2,15 @@
 import type { Clock } from '../clock/clock.ts';
 import type { DeviceProgress, RelaxResult } from '../device/index.ts';
 import { dequantise, heatSummary_kT, type Model, type QuantisedProgram } from '../physics/index.ts';
-import type { Digest, JobPhase, JobRow, SampleSetRow, Store } from '../store/index.ts';
+import {
+  digestOf,
+  SMALL_BLOB_BYTES,
+  type Digest,
+  type JobPhase,
+  type JobRow,
+  type SampleSetRow,
+  type Store,
+} from '../store/index.ts';
 import { checkBackend, checkSchedule, relaxRequest } from './admission.ts';
 import type { RelaxDevice } from './device-port.ts';
 import { JobError } from './errors.ts';
@@ -33,6 +41,8 @@ export interface RelaxWork {
 export interface RelaxOutcome {
   result: JobResult;
   sampleSet: Omit<SampleSetRow, 'id' | 'createdAt_ms'>;
+  /** What the result names and the completing commit has to store; larger blobs are there already. */
+  smallBlobs: Uint8Array[];
 }
 
 /** Runs the job; rejects with what went wrong, also after an abort that came too late for the device. */
@@ -63,8 +73,10 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
   const real: Model = dequantise(program);
   // The heat is in kT of what was set for the run, not of the program (docs/physics.md, heat).
   real.noiseTemperature_E0 *= run.noiseTemperature_ratio;
-  const heat = await storeHeat(work, real, run);
-  const blob = await store.blobs.put(littleEndian(run.codes));
+  const smallBlobs: Uint8Array[] = [];
+  const keep = (bytes: Uint8Array): Promise<Digest> => keepBlob(store, smallBlobs, bytes);
+  const heat = await storeHeat(work, real, run, keep);
+  const blob = await keep(littleEndian(run.codes));
   signal.throwIfAborted();
   const calibration = await store.activeCalibrations.current(run.device.uid, NOISE_TEMPERATURE);
   const result: JobResult = {
@@ -99,7 +111,7 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
       calibration: calibration?.id ?? null,
     },
   };
-  return { result, sampleSet: sampleSetOf(work, run, blob, heat) };
+  return { result, sampleSet: sampleSetOf(work, run, blob, heat), smallBlobs };
 }
 
 function sampleSource(work: RelaxWork, job: AdmittedRelaxJob, program: QuantisedProgram): SampleSource {
@@ -114,7 +126,23 @@ function sampleSource(work: RelaxWork, job: AdmittedRelaxJob, program: Quantised
   };
 }
 
-async function storeHeat(work: RelaxWork, model: Model, run: RelaxResult): Promise<JobHeat | null> {
+/** A small blob waits for the completing commit (decision 13: one sync for all of it); a larger one is stored now. */
+async function keepBlob(
+  store: Pick<Store, 'blobs'>,
+  small: Uint8Array[],
+  bytes: Uint8Array,
+): Promise<Digest> {
+  if (bytes.length > SMALL_BLOB_BYTES) return store.blobs.put(bytes);
+  small.push(bytes);
+  return digestOf(bytes);
+}
+
+async function storeHeat(
+  work: RelaxWork,
+  model: Model,
+  run: RelaxResult,
+  keep: (bytes: Uint8Array) => Promise<Digest>,
+): Promise<JobHeat | null> {
   const perSample = await heatOfRun_kT(model, run, work.clock);
   const between = heatReads(run.reads);
   if (perSample === null || between === null) return null;
@@ -125,7 +153,7 @@ async function storeHeat(work: RelaxWork, model: Model, run: RelaxResult): Promi
     stderr_kT: summary.stderr,
     n: summary.n,
     until_s: run.reads[between.endRead].time_s,
-    blob: await work.store.blobs.put(littleEndian(perSample)),
+    blob: await keep(littleEndian(perSample)),
   };
 }
 

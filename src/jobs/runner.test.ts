@@ -194,13 +194,24 @@ describe('a full disk', () => {
     await runner.start();
     const put = store.blobs.put.bind(store.blobs);
     store.blobs.put = () => Promise.reject(noSpace());
-    const { id } = await runner.submit(request(1));
+    // 80 kB: more than what goes into the completing commit.
+    const { id } = await runner.submit(request(10_000));
     const job = await runner.waitForEnd(id, LONG_MS);
     expect(job).toMatchObject({ state: 'failed', cause: 'internal', phase: 'finishing' });
     expect(job.failure).toMatchObject({ code: 'storage-full', retryable: true });
     store.blobs.put = put;
     const next = await runner.submit(request(2));
     expect((await runner.waitForEnd(next.id, LONG_MS)).state).toBe('succeeded');
+  });
+
+  it('where a small result is stored by the commit that names it, no file is written', async () => {
+    await runner.start();
+    store.blobs.put = () => Promise.reject(noSpace());
+    const { id } = await runner.submit(request(3));
+    const { state, samplesBlob } = await runner.waitForEnd(id, LONG_MS);
+    expect(state).toBe('succeeded');
+    const { bytes } = (await store.sampleSets.findByJob(id)) ?? {};
+    expect((await store.blobs.get(samplesBlob ?? 'sha256:')).length).toBe(bytes);
   });
 
   it('that cannot even store the end is asked again until it can', async () => {

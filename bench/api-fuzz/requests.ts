@@ -2,6 +2,7 @@
 // with the key of a role, another key, a broken one or none.
 import type { Contract, Operation, Parameter } from './contract.ts';
 import type { Dice } from './dice.ts';
+import { fileBody } from './files.ts';
 import { Fitting, hostileText, hostileValue, mutated, toJsonText } from './values.ts';
 
 export interface Wire {
@@ -183,9 +184,11 @@ export class RequestMaker {
       headers['content-type'] = damage === 'type' ? dice.pick(CONTENT_TYPES) : 'application/json';
       return Buffer.from(toJsonText(hostileValue(dice)));
     }
-    const type = dice.chance(0.85) ? 'application/json' : dice.pick(Object.keys(operation.body));
+    const type = dice.chance(0.6) ? 'application/json' : dice.pick(Object.keys(operation.body));
+    const file = fileBody(type, damage === 'body' || damage === 'bytes', dice);
     const { schema } = operation.body[type] ?? Object.values(operation.body)[0];
     headers['content-type'] = damage === 'type' ? dice.pick(CONTENT_TYPES) : type;
+    if (file !== null) return file;
     let value = this.#fitting.value(schema ?? {}, dice);
     if (damage === 'body') for (let k = 1 + dice.below(2); k > 0; k--) value = mutated(value, dice);
     const bytes = Buffer.from(toJsonText(value));

@@ -1,5 +1,5 @@
 // A process: the real service with a small twin in it, keys for the fuzzer, and an ear on its log for secrets.
-import { readdirSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { startRealService } from '../../test/support/real-service.ts';
 import { configOf, serveParent } from '../link/processes.ts';
 import { collector } from '../soak/memory.ts';
@@ -17,7 +17,7 @@ export interface FuzzServiceReady {
 export interface FuzzServiceState {
   heap_bytes: number;
   rss_bytes: number;
-  /** Open file descriptors. */
+  /** Open files and sockets, without what threads and timers of the runtime hold. */
   files: number;
   /** Lines of the log that hold a secret. */
   logLeaks: number;
@@ -59,10 +59,20 @@ function state(): FuzzServiceState {
   return {
     heap_bytes: heapUsed,
     rss_bytes: rss,
-    files: readdirSync('/proc/self/fd').length,
+    files: openFiles(),
     logLeaks,
     defects,
   };
+}
+function openFiles(): number {
+  const targets = readdirSync('/proc/self/fd').map((name) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${name}`);
+    } catch {
+      return 'anon_inode:gone';
+    }
+  });
+  return targets.filter((target) => !target.startsWith('anon_inode:') && !target.startsWith('pipe:')).length;
 }
 async function stop(): Promise<true> {
   await service.close();

@@ -29,7 +29,8 @@ export const systemClock: Clock = {
   now_ms: () => performance.now(),
   wall_ms: () => Date.now(),
   after(delay_ms, callback) {
-    const handle = setTimeout(callback, delay_ms);
+    // Of a time that has just passed; Node warns of what is below 0.
+    const handle = setTimeout(callback, Math.max(0, delay_ms));
     handle.unref();
     return { cancel: () => clearTimeout(handle) };
   },

@@ -25,6 +25,7 @@ import { auditRoutes } from './routes/audit.ts';
 import { calibrationRoutes } from './routes/calibrations.ts';
 import { certificateRoutes } from './routes/certificates.ts';
 import { deviceControlRoutes } from './routes/device-control.ts';
+import { deletionRoutes } from './routes/deletions.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
@@ -96,6 +97,7 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   await app.register(modelRoutes(context));
   await app.register(jobRoutes(context));
   await app.register(sampleRoutes(context));
+  await app.register(deletionRoutes(context));
   await app.register(certificateRoutes(context));
   await app.register(calibrationRoutes(context));
   await app.register(activeCalibrationRoutes(context));

@@ -35,6 +35,11 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     // Named by what is in it: whoever knows the digest may read it, and model:read:all is for the list.
     status: 200,
   },
+  'DELETE /v1/models/:digest': {
+    ask: async (kitchen, caller) => ({ path: `/v1/models/${await kitchen.model(caller)}` }),
+    status: 204,
+    foreign: 403,
+  },
   'POST /v1/jobs': {
     ask: async (kitchen, caller) => ({ path: '/v1/jobs', body: jobBody(await kitchen.model(caller)) }),
     status: 201,
@@ -47,6 +52,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     status: 200,
     foreign: 404,
   },
+  'DELETE /v1/jobs/:id': { ...ofEndedJob(''), status: 204 },
   'GET /v1/jobs/:id/samples': ofEndedJob('/samples'),
   'GET /v1/jobs/:id/certificate': ofEndedJob('/certificate'),
   'POST /v1/calibrations': {

@@ -1,7 +1,9 @@
 // What `thermoloop serve` is to do, put together from its settings and checked.
 import type { ExpectedBackend } from '../../device/index.ts';
+import type { RetentionPolicy } from '../../store/index.ts';
 import { databaseSettings } from './database-setting.ts';
 import { controlChannel, deviceConfigs, type DeviceConfig } from './device-config.ts';
+import { retentionSettings } from './retention-setting.ts';
 import {
   check,
   ConfigError,
@@ -32,6 +34,7 @@ export interface ServeConfig {
   /** Demanded of every device that has no demand of its own. */
   expectBackend: ExpectedBackend | null;
   rateLimitPerMinute: number | undefined;
+  retention: RetentionPolicy;
   tlsCert: string | null;
   tlsKey: string | null;
   bootstrapKeyFile: string | null;
@@ -65,6 +68,7 @@ export function serveConfig(sources: Sources): ServeConfig {
               'requests per minute, a whole number above 0',
             ),
           ),
+    retention: retentionSettings(get),
     tlsCert: get('tlsCert') ?? null,
     tlsKey: get('tlsKey') ?? null,
     bootstrapKeyFile: get('bootstrapKeyFile') ?? null,

@@ -12,6 +12,7 @@ import { createMonitoring, listenForScrapes } from '../../monitoring/index.ts';
 import { createService, feedMonitoring, readingOf, scrapeGuard } from '../../service/index.ts';
 import { openCertificateKeys, openStore } from '../../store/index.ts';
 import type { Port } from '../../transports/index.ts';
+import { keepHouse } from './housekeeping.ts';
 import { Participant } from '../lock-step/participant.ts';
 import { isLoopback, type ServeConfig } from './config.ts';
 import { startDevices, type OnLog } from './devices.ts';
@@ -96,6 +97,8 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
       onLog,
     });
     closers.push(() => runner.close());
+    const housekeeping = keepHouse({ store, policy: config.retention, clock, onLog });
+    closers.push(() => housekeeping.close());
     let wsClients = (): number => 0;
     const monitoring = createMonitoring({
       version: options.version,

@@ -41,6 +41,9 @@ export const settings = {
   tlsCert: { variable: 'THERMOLOOP_TLS_CERT' },
   tlsKey: { variable: 'THERMOLOOP_TLS_KEY' },
   allowPlaintext: { variable: 'THERMOLOOP_ALLOW_PLAINTEXT', fallback: '0' },
+  retentionDays: { variable: 'THERMOLOOP_RETENTION_DAYS' },
+  retentionCaptureDays: { variable: 'THERMOLOOP_RETENTION_CAPTURE_DAYS' },
+  retentionAuditDays: { variable: 'THERMOLOOP_RETENTION_AUDIT_DAYS' },
   bootstrapKeyFile: { variable: 'THERMOLOOP_BOOTSTRAP_KEY_FILE' },
   logLevel: { variable: 'THERMOLOOP_LOG_LEVEL', fallback: 'info' },
 } as const satisfies Record<string, Setting>;

@@ -1778,7 +1778,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description forbidden */
+                /** @description forbidden, storage-quota */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -1941,7 +1941,86 @@ export interface paths {
         };
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete the content of a model that no waiting or running job needs
+         * @description Samples of jobs that have ended stay, and name its digest. Uploaded again it is as new. As for jobs, bytes younger than a minute go within two hours.
+         *
+         *     Scope: `model:delete` or `model:delete:all`.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    digest: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It is gone */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description unknown-model */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description model-in-use */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         options?: never;
         head?: never;
         patch?: never;
@@ -2078,7 +2157,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description forbidden */
+                /** @description forbidden, storage-quota */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -2241,7 +2320,86 @@ export interface paths {
         };
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete a job that has ended, with its samples, certificate and log
+         * @description For good: rows are overwritten and stored bytes removed, unless another job has the same ones. Bytes younger than a minute go within two hours. The audit keeps that there was a job, not what it held.
+         *
+         *     Scope: `job:delete` or `job:delete:all`.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It is gone */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description unknown-job */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description job-not-finished */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         options?: never;
         head?: never;
         patch?: never;
@@ -3946,7 +4104,7 @@ export interface components {
             detail: string;
             instance: string;
             /** @enum {string} */
-            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-problem" | "already-finished" | "job-not-finished" | "no-samples" | "no-certificate" | "state-conflict" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
+            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-problem" | "already-finished" | "job-not-finished" | "model-in-use" | "no-samples" | "no-certificate" | "state-conflict" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "storage-quota" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
             retryable: boolean;
             remedy: string;
             docs: string;
@@ -4921,7 +5079,7 @@ export interface components {
             detail: string;
             instance: string;
             /** @enum {string} */
-            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-problem" | "already-finished" | "job-not-finished" | "no-samples" | "no-certificate" | "state-conflict" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
+            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-problem" | "already-finished" | "job-not-finished" | "model-in-use" | "no-samples" | "no-certificate" | "state-conflict" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "storage-quota" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
             retryable: boolean;
             remedy: string;
             docs: string;

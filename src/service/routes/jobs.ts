@@ -10,6 +10,7 @@ import { caller } from '../plugins/authentication.ts';
 import { nameDevice, nameDevices } from '../plugins/device-headers.ts';
 import { answerOnce, type Answer } from '../plugins/idempotency.ts';
 import { ProblemError } from '../problems/problem.ts';
+import { checkStorageQuota, samplesBytes } from '../quota.ts';
 import {
   creatingHeaders,
   guardProblems,
@@ -78,6 +79,7 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
             503: problemContent('device-offline, service-stopping'),
             507: problemContent('storage-full'),
             ...guardProblems,
+            403: problemContent('forbidden, storage-quota'),
           },
         },
       },
@@ -93,6 +95,10 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
             headers: { location: `/v1/jobs/${row.id}` },
             body: view(row) as unknown as Answer['body'],
           });
+          if (identity.limits.storageBytesMax !== null) {
+            const units = (await store.models.find(request.body.model))?.units ?? 0;
+            await checkStorageQuota(store, identity, samplesBytes(request.body, units));
+          }
           const submitted = await runner.submit(request.body satisfies RelaxJobRequest, {
             keyId: identity.keyId,
             alongside: async (tx, row) => {

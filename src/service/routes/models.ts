@@ -12,6 +12,7 @@ import { caller } from '../plugins/authentication.ts';
 import { answerOnce, type Answer } from '../plugins/idempotency.ts';
 import { sendBytes, chooseFormat } from './downloads.ts';
 import { ProblemError } from '../problems/problem.ts';
+import { checkStorageQuota } from '../quota.ts';
 import { creatingHeaders, guardProblems, pageOf, pageQuery, problemContent } from '../schemas/common.ts';
 import { model, modelUpload, modelView } from '../schemas/models.ts';
 import { decodeCursor, maySee, pageFrom, rowsFor, type RouteContext } from './common.ts';
@@ -55,6 +56,7 @@ export function modelRoutes(context: RouteContext): FastifyPluginAsyncZod {
             415: problemContent('unsupported-format'),
             507: problemContent('storage-full'),
             ...guardProblems,
+            403: problemContent('forbidden, storage-quota'),
           },
         },
       },
@@ -65,6 +67,8 @@ export function modelRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const format = request.headers['content-type']?.split(';')[0].trim().toLowerCase() as ModelFormat;
         return answerOnce(context, request, reply, { body: bytes }, async (keep) => {
           const { digest, name, units, metadata, content } = await prepareUpload(bytes, format);
+          if ((await store.models.find(digest)) === null)
+            await checkStorageQuota(store, caller(request), content.length);
           const blob = await store.blobs.put(content, { digest });
           const { keyId } = caller(request);
           return store.transaction(async (tx) => {

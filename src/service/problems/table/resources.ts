@@ -60,6 +60,13 @@ export const resourceProblems = {
     'The samples or the certificate of a job that is still queued or running are asked for.',
     'Wait with GET /v1/jobs/{id} and Prefer: wait=30 until state is succeeded.',
   ),
+  'model-in-use': entry(
+    409,
+    'A job needs the model',
+    'final',
+    'A model is to be deleted that a waiting or running job is for.',
+    'Wait for the job, or cancel it, then delete the model.',
+  ),
   'no-samples': entry(
     409,
     'The job has no samples',
@@ -151,6 +158,13 @@ export const resourceProblems = {
     'retry',
     'As many jobs are queued as the service takes.',
     'Wait until jobs have finished, then submit again.',
+  ),
+  'storage-quota': entry(
+    403,
+    'The key may not keep more',
+    'final',
+    'Models and samples of the key would be more than its limit storageBytesMax.',
+    'Delete jobs or models (DELETE /v1/jobs/{id}, DELETE /v1/models/{digest}), or ask an administrator for a higher limit.',
   ),
   'storage-full': entry(
     507,

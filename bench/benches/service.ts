@@ -60,7 +60,7 @@ const parts: Part[] = [
 ];
 
 async function overheadFigures(stand: Stand, model: string, { jobs }: Sizes): Promise<Figure[]> {
-  const { beyondDevice_ms, device_ms, syncs, sync_ms } = await overhead(stand, model, jobs);
+  const { beyondDevice_ms, device_ms, syncs, sync_ms, cpu_ms } = await overhead(stand, model, jobs);
   const sync = median(sync_ms);
   const perJob = (syncs.commits + syncs.files) / jobs;
   const own_ms = beyondDevice_ms.map((ms) => ms - perJob * sync);
@@ -71,6 +71,7 @@ async function overheadFigures(stand: Stand, model: string, { jobs }: Sizes): Pr
     figure('synced_writes_per_job', perJob, '', { n: jobs, note: `${syncs.commits / jobs} commits` }),
     figure('sync_p50_ms', sync, 'ms', { n: sync_ms.length }),
     figure('device_p50_ms', median(device_ms), 'ms', { n: jobs }),
+    figure('cpu_per_job_ms', cpu_ms, 'ms', { n: jobs }),
   ];
 }
 

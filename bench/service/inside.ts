@@ -30,18 +30,26 @@ function countCommits(): void {
   prototype.prepare = function (this: Database, sql: string): Statement {
     const statement = prepare.call(this, sql);
     const word = /^\s*(\w+)/.exec(sql)?.[1].toLowerCase() ?? '';
+    const { run, all } = statement;
     const changed = (rows: number): void => {
       const open = within.get(this);
       if (rows === 0) return;
       if (open === undefined) counts.commits += 1;
       else open.changed = true;
     };
-    if (word === 'begin') within.set(this, { changed: false });
-    else if (word === 'commit' || word === 'rollback') {
-      if (word === 'commit' && within.get(this)?.changed === true) counts.commits += 1;
-      within.delete(this);
-    } else if (['insert', 'update', 'delete', 'replace'].includes(word)) {
-      const { run, all } = statement;
+    // Statements are kept and run again, so what counts is the run.
+    if (word === 'begin')
+      statement.run = (...values) => {
+        within.set(this, { changed: false });
+        return run.apply(statement, values);
+      };
+    else if (word === 'commit' || word === 'rollback')
+      statement.run = (...values) => {
+        if (word === 'commit' && within.get(this)?.changed === true) counts.commits += 1;
+        within.delete(this);
+        return run.apply(statement, values);
+      };
+    else if (['insert', 'update', 'delete', 'replace'].includes(word)) {
       statement.run = (...values) => {
         const result = run.apply(statement, values);
         changed(result.changes);
@@ -82,6 +90,7 @@ if (isMainThread && process.send !== undefined) {
   const loop = arrivalDelays();
   const answers: Record<string, () => unknown> = {
     syncs: () => ({ ...counts }),
+    cpu: () => process.cpuUsage(),
     'loop-start': () => loop.start(),
     'loop-stop': () => loop.stop(),
   };

@@ -19,6 +19,8 @@ export interface Overhead {
   /** Of all of them. */
   syncs: Syncs;
   sync_ms: number[];
+  /** Processor time of the service, all threads, per job. */
+  cpu_ms: number;
 }
 
 /** A job of one sample of two units; other labels, so that no two are the same. */
@@ -48,8 +50,10 @@ export async function overhead(stand: Stand, model: string, count: number): Prom
     device_ms: [],
     syncs: { commits: 0, files: 0 },
     sync_ms: [],
+    cpu_ms: 0,
   };
   const before = await stand.ask<Syncs>('syncs');
+  const cpuBefore = await stand.ask<NodeJS.CpuUsage>('cpu');
   for (let k = 0; k < count; k += 1) {
     const start_ms = performance.now();
     const { result: of } = await runTiny(http, model, k);
@@ -59,7 +63,9 @@ export async function overhead(stand: Stand, model: string, count: number): Prom
     result.beyondDevice_ms.push(took_ms - device_ms);
     if (k % 5 === 0) result.sync_ms.push(probe.once_ms());
   }
+  const cpu = await stand.ask<NodeJS.CpuUsage>('cpu');
   const after = await stand.ask<Syncs>('syncs');
+  result.cpu_ms = (cpu.user + cpu.system - cpuBefore.user - cpuBefore.system) / 1000 / count;
   result.syncs = { commits: after.commits - before.commits, files: after.files - before.files };
   probe.close();
   http.close();

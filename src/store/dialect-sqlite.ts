@@ -4,6 +4,7 @@ import Database from 'better-sqlite3';
 import { SqliteDialect, SqliteDriver, type DatabaseConnection, type SqliteDialectConfig } from 'kysely';
 import type { StorageDialect } from './dialect.ts';
 import { toStoreError, type StoreErrorCode } from './errors.ts';
+import { KeptStatements } from './statements.ts';
 
 const BUSY_TIMEOUT_MS = 5_000;
 
@@ -18,7 +19,7 @@ export function sqliteDialect(file: string): StorageDialect & { database: Databa
     database.pragma('secure_delete = ON');
     return {
       name: 'sqlite',
-      kysely: new Dialect({ database }),
+      kysely: new Dialect({ database: new KeptStatements(database) }),
       // Transactions take turns on the one connection there is.
       keepRows: (query) => query,
       alone: (db, work) => work(db), // the directory is locked

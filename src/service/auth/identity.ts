@@ -1,6 +1,6 @@
 // Whose request it is: from an Authorization header, or a ticket where one is taken, to the identity of a key that may be
 // used now and from there.
-import type { KeyRow } from '../../store/index.ts';
+import { isStoreError, type KeyRow } from '../../store/index.ts';
 import type { Identity, ServiceContext } from '../context.ts';
 import { ProblemError } from '../problems/problem.ts';
 import { parseAuthorization, secretMatches, ticketSha256 } from './keys.ts';
@@ -31,7 +31,10 @@ export async function identityOf(
   if (expiresAt_ms !== null && expiresAt_ms <= context.clock.wall_ms()) throw refuse('The key has expired.');
   if (limits.cidr.length > 0 && !isInside(address, limits.cidr))
     throw refuse('The key may not be used from this address.');
-  await context.store.keys.touch(id);
+  // A full disk must not keep anybody from reading.
+  await context.store.keys.touch(id).catch((error: unknown) => {
+    if (!isStoreError(error, 'storage-full')) throw error;
+  });
   return { keyId: id, role, scopes: new Set(row.scopes), limits, expiresAt_ms };
 }
 

@@ -1,6 +1,6 @@
 // Generates docs/openapi.json, docs/api.md, docs/problems.md and the types of the client from the routes, the matrix and
 // the problem table.
-import { createService, problemsMarkdown } from '../../src/service/index.ts';
+import { createService, problemsMarkdown, type Captures } from '../../src/service/index.ts';
 import { apiMarkdown, type OpenApiDocument } from '../../src/service/reference.ts';
 import type { DeviceControls, JobRunner } from '../../src/jobs/index.ts';
 import type { Store } from '../../src/store/index.ts';
@@ -13,6 +13,7 @@ export async function outputs(): Promise<Map<string, string>> {
     store: {} as Store,
     runner: { onEvent: () => () => undefined } as unknown as JobRunner,
     devices: new Map(),
+    captures: {} as Captures,
     controls: { onChange: () => () => undefined } as unknown as DeviceControls,
     clock: systemClock,
     randomBytes: (count) => new Uint8Array(count),

@@ -1,10 +1,10 @@
 // Carries one piece of work through on its device: claim, run, stored end.
-import type { CalibrationRow, JobCause, JobRow, JsonObject } from '../store/index.ts';
+import { JobCause, type CalibrationRow, type JobRow, type JsonObject } from '../store/index.ts';
 import { AttemptLog } from './attempts.ts';
 import type { Announcer } from './announcer.ts';
 import type { RelaxDevice } from './device-port.ts';
 import { JobError } from './errors.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, type Failure } from './failure.ts';
 import { FaultsSeen, checkFaults } from './faults-seen.ts';
 import { HeldTime } from './held-time.ts';
 import type { Running, Work } from './lane.ts';
@@ -14,6 +14,14 @@ import { runRelax } from './relax-work.ts';
 import { isFinal } from './waiting.ts';
 import type { SampleTap } from './sample-tap.ts';
 import type { JobRunnerOptions, RunnerCounters } from './runner-port.ts';
+
+/** Ends in which the line may have a part. */
+const WORTH_A_LOOK: ReadonlySet<JobCause> = new Set([
+  JobCause.linkLost,
+  JobCause.deviceFault,
+  JobCause.thermalStop,
+  JobCause.internal,
+]);
 
 export interface ExecutionParts<D extends RelaxDevice> {
   options: JobRunnerOptions<D>;
@@ -75,8 +83,9 @@ export class Execution<D extends RelaxDevice> {
     } catch (error) {
       const failure = failureOf(error, signal);
       this.#warn('a job ended without samples', { job: job.id, device: device.id, ...failure, error });
-      log.add('ended without samples', { ...failure } as unknown as JsonObject);
-      ended = await ledger.endJob(job, running.tracker.progress?.phase ?? null, failure, log.lines);
+      const kept = await this.#freeze(job, device, failure);
+      log.add('ended without samples', { ...kept } as unknown as JsonObject);
+      ended = await ledger.endJob(job, running.tracker.progress?.phase ?? null, kept, log.lines);
       if (ended.state === 'failed') this.#countFailure(failure.cause);
     }
     if (isFinal(ended)) counters.finished[ended.state as keyof RunnerCounters['finished']]++;
@@ -122,6 +131,14 @@ export class Execution<D extends RelaxDevice> {
     }
     running.tracker.clear();
     announcer.calibrationChanged(ended);
+  }
+
+  /** The failure, naming the capture of what passed before it, where one is kept. */
+  async #freeze(job: JobRow, device: D, ended: Failure): Promise<Failure> {
+    const { freeze } = this.#parts.options;
+    if (freeze === undefined || ended.failure === null || !WORTH_A_LOOK.has(ended.cause)) return ended;
+    const capture = await freeze(job, device.backend);
+    return capture === null ? ended : { ...ended, failure: { ...ended.failure, capture } };
   }
 
   #countFailure(cause: JobCause): void {

@@ -18,6 +18,8 @@ export interface JobRunnerOptions<D extends RelaxDevice> {
   procedures?: Readonly<Record<string, CalibrationProcedure<D>>>;
   /** What people want of the devices; absent: nobody asks. */
   controls?: Pick<DeviceControls, 'holdFor' | 'of' | 'onChange' | 'onStop'>;
+  /** Keeps what passed before an attempt failed, and says under which id; never rejects. */
+  freeze?: (job: JobRow, backend: string | null) => Promise<string | null>;
   /** Attempts that may fail before a job does; 3 unless told. */
   failedAttemptsMax?: number;
   onLog?(level: 'info' | 'warn' | 'error', message: string, fields: object): void;

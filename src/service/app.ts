@@ -23,6 +23,7 @@ import { activeCalibrationRoutes } from './routes/active-calibrations.ts';
 import { aboutRoutes } from './routes/about.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { calibrationRoutes } from './routes/calibrations.ts';
+import { captureRoutes } from './routes/captures.ts';
 import { certificateRoutes } from './routes/certificates.ts';
 import { deviceControlRoutes } from './routes/device-control.ts';
 import { deletionRoutes } from './routes/deletions.ts';
@@ -101,6 +102,7 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   await app.register(certificateRoutes(context));
   await app.register(calibrationRoutes(context));
   await app.register(activeCalibrationRoutes(context));
+  await app.register(captureRoutes(context));
   await app.register(keyRoutes(context, (keyId) => hub.closeKey(keyId)));
   await app.register(ticketRoutes(context));
   await app.register(auditRoutes(context));

@@ -3,6 +3,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Clock, ClockFacts } from '../clock/clock.ts';
 import type { DeviceFault, DeviceFaultName, Series, SeriesQuery, TelemetryStatus } from '../device/index.ts';
 import type { DeviceControls, JobRunner, RelaxDevice } from '../jobs/index.ts';
+import type { Captures } from './captures/captures.ts';
 import type { CertificateKeys, KeyLimits, Store } from '../store/index.ts';
 
 /** A device as the API shows it; `Device` of src/device satisfies it, and so does a fake in a test. */
@@ -34,6 +35,8 @@ export interface ServiceOptions {
   devices: ReadonlyMap<string, ServiceDevice>;
   /** What people want of them. */
   controls: DeviceControls;
+  /** What their lines have carried. */
+  captures: Captures;
   /** Real time: keys, waiting requests, timestamps. */
   clock: Clock;
   /** The time of the devices where it is another one. */

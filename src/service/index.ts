@@ -7,3 +7,5 @@ export { routeAccess, roles } from './auth/matrix.ts';
 export { feedMonitoring, readingOf } from './metrics-feed.ts';
 export { problemsMarkdown } from './problems/page.ts';
 export { problemCodes, problemTable } from './problems/table.ts';
+export { Captures } from './captures/captures.ts';
+export type { FrozenLine, LineRecorder } from './captures/captures.ts';

@@ -98,6 +98,8 @@ export interface FailureDetail {
   retryable: boolean;
   remedy: string | null;
   outcome: 'applied' | 'not_applied' | 'unknown' | null;
+  /** Id of the capture of what passed on the line before it; absent: none was kept. */
+  capture?: string;
 }
 
 /** One try at a job. */

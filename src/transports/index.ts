@@ -32,7 +32,7 @@ export { createMemoryPair } from './memory/memory-port.ts';
 export type { MemoryPairOptions } from './memory/memory-port.ts';
 export { TransportError } from './port.ts';
 export type { Port, PortCloseReason, TransportErrorCode } from './port.ts';
-export type { FlightRecorderOptions } from './recorder/flight-recorder.ts';
+export type { FlightRecorder, FlightRecorderOptions } from './recorder/flight-recorder.ts';
 export { RecorderPort } from './recorder/recorder-port.ts';
 export { ReplayPort } from './replay/replay-port.ts';
 export type { ReplayOptions } from './replay/replay-port.ts';

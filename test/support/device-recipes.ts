@@ -23,6 +23,11 @@ async function calibrationOf({ service }: Kitchen): Promise<string> {
   return (await calibrations.transition(id, 'running', 'succeeded', change)).id;
 }
 
+async function captureOf({ service }: Kitchen): Promise<string> {
+  const row = await service.captures.freeze({ device: DEVICE, backend: 'twin', keyId: null });
+  return `/v1/captures/${row.id}`;
+}
+
 export const deviceRecipes: Readonly<Record<string, Recipe>> = {
   'GET /v1/devices/:id/state': { ask: () => ({ path: `/v1/devices/${DEVICE}/state` }), status: 200 },
   'PUT /v1/devices/:id/state': {
@@ -86,6 +91,14 @@ export const deviceRecipes: Readonly<Record<string, Recipe>> = {
     },
     status: 200,
   },
+  'POST /v1/captures': {
+    ask: () => ({ path: '/v1/captures', body: { device: DEVICE } }),
+    status: 201,
+    usesDevice: true,
+  },
+  'GET /v1/captures': { ask: () => ({ path: '/v1/captures' }), status: 200 },
+  'GET /v1/captures/:id': { ask: async (kitchen) => ({ path: await captureOf(kitchen) }), status: 200 },
+  'DELETE /v1/captures/:id': { ask: async (kitchen) => ({ path: await captureOf(kitchen) }), status: 204 },
 };
 
 /** As it was before: ready, not stopped, and nobody's. */

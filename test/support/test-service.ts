@@ -29,6 +29,7 @@ import {
   type StorePlace,
 } from '../../src/store/index.ts';
 import { createService } from '../../src/service/app.ts';
+import { Captures, type FrozenLine, type LineRecorder } from '../../src/service/captures/captures.ts';
 import { mintKey } from '../../src/service/auth/keys.ts';
 import { roles, type Role } from '../../src/service/auth/matrix.ts';
 import type { ServiceDevice, ServiceOptions } from '../../src/service/context.ts';
@@ -59,6 +60,18 @@ export class ApiDevice extends FakeDevice implements ServiceDevice, ControlledDe
   get telemetry(): ServiceDevice['telemetry'] {
     return { status: this.telemetryStatus, series: (query) => this.history.series(query) };
   }
+  /** The line as it is frozen; null: nothing is kept of it. */
+  line: { facts: FrozenLine['facts']; bytes: Uint8Array } | null = {
+    facts: { opened_wall_ms: 1_000, dropped_bytes: 0 },
+    bytes: Buffer.from('a capture'),
+  };
+  readonly recorder: LineRecorder = {
+    freeze: () =>
+      this.line && {
+        facts: this.line.facts,
+        encode: () => Promise.resolve(this.line?.bytes ?? new Uint8Array(0)),
+      },
+  };
   /** What stop() reports. */
   stopReport: StopReport = { confirmed: true, endedOperation: false, duration_s: 0.001, reason: null };
   stops = 0;
@@ -118,6 +131,7 @@ export interface TestService {
   store: Store;
   runner: JobRunner;
   controls: DeviceControls;
+  captures: Captures;
   device: ApiDevice;
   /** Authorization headers by role. */
   as: Record<Role, { authorization: string }>;
@@ -156,12 +170,25 @@ export async function startTestService(
   const controls = new DeviceControls({ store, clock, host: null });
   await controls.add(device);
   await controls.start();
-  const runner = createJobRunner({ store, devices, clock, procedures, controls });
+  const captures = new Captures({
+    store,
+    recorders: new Map([[device.id, device.recorder]]),
+    ofFailedJobs: true,
+  });
+  const runner = createJobRunner({
+    store,
+    devices,
+    clock,
+    procedures,
+    controls,
+    freeze: (...of) => captures.ofFailedJob(...of),
+  });
   const app = await createService({
     store,
     runner,
     devices,
     controls,
+    captures,
     clock,
     randomBytes,
     certificateKeys: await openCertificateKeys({ dataDir, wall_ms: clock.wall_ms(), idOf: keyIdOf }),
@@ -201,6 +228,7 @@ export async function startTestService(
     store,
     runner,
     controls,
+    captures,
     device,
     as,
     addKey,

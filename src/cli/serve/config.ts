@@ -29,6 +29,8 @@ export interface ServeConfig {
   database: string | null;
   /** `database` or a directory that hosts share; null: files of the data directory. */
   blobs: string | null;
+  /** Whether lines are kept in memory for captures, and whether a failed job freezes one. */
+  captures: 'off' | 'asked' | 'failed';
   metricsHost: string;
   metricsPort: number;
   /** Demanded of every device that has no demand of its own. */
@@ -54,6 +56,7 @@ export function serveConfig(sources: Sources): ServeConfig {
     port: port(from, 'port'),
     dataDir: get('data') ?? '',
     ...databaseSettings(get('database'), get('blobs')),
+    captures: check(get('captures'), 'captures', /^(off|asked|failed)$/, 'off, asked or failed') as 'off',
     metricsHost: get('metricsHost') ?? '',
     metricsPort: port(from, 'metricsPort'),
     expectBackend: devices.every((d) => d.expectBackend === first.expectBackend) ? first.expectBackend : null,

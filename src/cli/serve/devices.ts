@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { sleep, systemClock, type Clock } from '../../clock/clock.ts';
 import { Device } from '../../device/index.ts';
+import type { LineRecorder } from '../../service/index.ts';
 import { watchForReturn, type Port } from '../../transports/index.ts';
 import type { DeviceConfig } from './config.ts';
 import { devicePorts } from './device-port.ts';
@@ -23,6 +24,8 @@ export interface DeviceParts {
   /** Instead of the port of the address. */
   openPort?: () => Port;
   onLog: OnLog;
+  /** Gets the flight recorder of each line; absent: lines are not kept in memory. */
+  recorders?: Map<string, LineRecorder>;
   /** Called with each device before it connects. */
   beforeStart?(device: Device): Promise<void>;
   /** Called with what ends each part, as soon as it runs. */
@@ -67,19 +70,22 @@ export async function startDevices(
 async function makeDevice(config: DeviceConfig, parts: DeviceParts): Promise<Device> {
   const { clock, lineClock, around, openPort, onLog } = parts;
   const twin = await watchTwin(config, parts);
+  const ports = devicePorts({
+    url: config.url,
+    deviceId: config.id,
+    captureDir: config.captureDir,
+    recorder: parts.recorders !== undefined,
+    clock,
+    lineClock,
+    around,
+    openPort,
+    log: onLog,
+  });
+  parts.recorders?.set(config.id, ports.recorder);
   return new Device({
     id: config.id,
     url: config.url,
-    openPort: devicePorts({
-      url: config.url,
-      deviceId: config.id,
-      captureDir: config.captureDir,
-      clock,
-      lineClock,
-      around,
-      openPort,
-      log: onLog,
-    }),
+    openPort: ports.open,
     watchForReturn: (callback) => watchForReturn(config.url, callback),
     clock,
     random32: () => randomBytes(4).readUInt32LE(),

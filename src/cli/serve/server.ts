@@ -9,7 +9,14 @@ import { systemClock, type Clock } from '../../clock/clock.ts';
 import type { Device } from '../../device/index.ts';
 import { createJobRunner, DeviceControls } from '../../jobs/index.ts';
 import { createMonitoring, listenForScrapes } from '../../monitoring/index.ts';
-import { createService, feedMonitoring, readingOf, scrapeGuard } from '../../service/index.ts';
+import {
+  Captures,
+  createService,
+  feedMonitoring,
+  readingOf,
+  scrapeGuard,
+  type LineRecorder,
+} from '../../service/index.ts';
 import { openCertificateKeys, openStore } from '../../store/index.ts';
 import type { Port } from '../../transports/index.ts';
 import { keepHouse } from './housekeeping.ts';
@@ -77,7 +84,10 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
       onLog,
     });
     closers.push(() => controls.close());
+    const recorders = new Map<string, LineRecorder>();
+    const captures = new Captures({ store, recorders, ofFailedJobs: config.captures === 'failed', onLog });
     const devices = await startDevices(config.devices, {
+      ...(config.captures !== 'off' && { recorders }),
       beforeStart: (device) => controls.add(device),
       hostVersion: options.version,
       clock: deviceClock,
@@ -94,6 +104,7 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
       deviceClock,
       procedures: calibrationProcedures,
       controls,
+      freeze: (...of) => captures.ofFailedJob(...of),
       onLog,
     });
     closers.push(() => runner.close());
@@ -122,6 +133,7 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
       runner,
       devices,
       controls,
+      captures,
       clock,
       deviceClock,
       randomBytes: (count) => randomBytes(count),

@@ -35,6 +35,7 @@ export const settings = {
   metricsPort: { variable: 'THERMOLOOP_METRICS_PORT', fallback: '9464' },
   expectBackend: { variable: 'THERMOLOOP_EXPECT_BACKEND' },
   captureDir: { variable: 'THERMOLOOP_CAPTURE_DIR' },
+  captures: { variable: 'THERMOLOOP_CAPTURES', fallback: 'asked' },
   twinControl: { variable: 'THERMOLOOP_TWIN_CONTROL' },
   rateLimit: { variable: 'THERMOLOOP_RATE_LIMIT' },
   telemetryPeriod: { variable: 'THERMOLOOP_TELEMETRY_PERIOD', fallback: '1' },

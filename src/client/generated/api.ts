@@ -3420,6 +3420,372 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/captures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Captures, newest first
+         * @description Scope: `capture:read`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    limit?: number;
+                    /** @description nextCursor of the page before */
+                    cursor?: string;
+                    device?: string;
+                    /** @description Frozen because this job failed */
+                    job?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["Capture"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Keep what the line to a device has carried in the last minute
+         * @description Scope: `device:control`.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description The same key and body get the same answer again for 24 h (Idempotency-Replayed: true) */
+                    "idempotency-key"?: string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        device: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Capture"];
+                    };
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description unknown-device */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description nothing-recorded, idempotency-in-progress */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description storage-full */
+                507: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/captures/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A capture as an MCAP file
+         * @description Bytes of both directions with their times, and the messages in them. One Range is served; Repr-Digest is the SHA-256 of the file.
+         *
+         *     Scope: `capture:read`.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description bytes=FROM-TO: one range; others are ignored */
+                    range?: string;
+                    /** @description ETag: only when the file is still that one */
+                    "if-range"?: string;
+                };
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description application/x-mcap */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/x-mcap": string;
+                    };
+                };
+                /** @description The part that Range asked for */
+                206: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/x-mcap": string;
+                    };
+                };
+                /** @description The client has it */
+                304: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description unknown-capture */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description range-not-satisfiable */
+                416: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /**
+         * Remove a capture
+         * @description Scope: `device:control`.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Removed */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description unknown-capture */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/keys": {
         parameters: {
             query?: never;
@@ -4104,7 +4470,7 @@ export interface components {
             detail: string;
             instance: string;
             /** @enum {string} */
-            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-problem" | "already-finished" | "job-not-finished" | "model-in-use" | "no-samples" | "no-certificate" | "state-conflict" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "storage-quota" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
+            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-problem" | "already-finished" | "job-not-finished" | "model-in-use" | "no-samples" | "no-certificate" | "state-conflict" | "nothing-recorded" | "unknown-capture" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "storage-quota" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
             retryable: boolean;
             remedy: string;
             docs: string;
@@ -4158,6 +4524,8 @@ export interface components {
                 retryable: boolean;
                 remedy: string | null;
                 outcome: ("applied" | "not_applied" | "unknown") | null;
+                /** @description What passed on the line before it: GET /v1/captures/{id} */
+                capture?: string;
             } | null;
             options: {
                 [key: string]: unknown;
@@ -4617,6 +4985,8 @@ export interface components {
                 retryable: boolean;
                 remedy: string | null;
                 outcome: ("applied" | "not_applied" | "unknown") | null;
+                /** @description What passed on the line before it: GET /v1/captures/{id} */
+                capture?: string;
             } | null;
             /** @description Why it cannot run now, while it is held */
             hold: {
@@ -4859,6 +5229,79 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        CaptureInput: {
+            id: string;
+            device: string;
+            backend: string | null;
+            /** @enum {string} */
+            why: "asked" | "job-failed";
+            job: string | null;
+            /** @description sha256: and 64 lower-case hex digits */
+            digest: string;
+            bytes: number;
+            /**
+             * Format: date-time
+             * @description Of the connection
+             */
+            openedAt: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            createdAt: string;
+            /** @description It begins with the connection: replay:FILE can stand in for the device */
+            replayable: boolean;
+            /** @description Of the line, before what is kept: the last 60 s, 16 MB at most */
+            forgottenBytes: number;
+            key: string | null;
+        };
+        /** @description Where the samples come from; null is what was not recorded */
+        ProvenanceInput: {
+            job: string;
+            finishedAt: string | null;
+            device: string;
+            deviceUid: string | null;
+            backend: string;
+            faultsActive: boolean | null;
+            firmware: string | null;
+            schemaHash: string | null;
+            bootId: string | null;
+            clock: unknown;
+            /** @description sha256: and 64 lower-case hex digits */
+            model: string;
+            programDigest: string | null;
+            seed: string | null;
+            step_s: number | null;
+            fastMode: boolean | null;
+            noiseTemperature_ratio: number | null;
+            noiseTemperature_E0: number | null;
+            calibration: string | null;
+            shape: number[];
+            reads: {
+                time_s: number;
+                label: string;
+            }[];
+            stateScale: number;
+            /** @description Of the readout codes, as the certificate names it */
+            samplesDigest: string;
+            heatDigest: string | null;
+            certificate: string;
+        };
+        SamplesInput: {
+            job: string;
+            device: string;
+            backend: string;
+            /** @description sha256: and 64 lower-case hex digits */
+            model: string;
+            /** @description Samples, reads, units */
+            shape: number[];
+            /** @description Of the reads; 0 is the switch-on of the couplings */
+            time_s: number[];
+            labels: string[];
+            x: number[][][];
+            heat_kT: number[] | null;
+            provenance: components["schemas"]["ProvenanceInput"];
+        };
         /** @description Canonical JSON (RFC 8785), signed with Ed25519 */
         CertificateInput: {
             /** @constant */
@@ -5015,53 +5458,6 @@ export interface components {
             when: string;
             remedy: string;
         };
-        /** @description Where the samples come from; null is what was not recorded */
-        ProvenanceInput: {
-            job: string;
-            finishedAt: string | null;
-            device: string;
-            deviceUid: string | null;
-            backend: string;
-            faultsActive: boolean | null;
-            firmware: string | null;
-            schemaHash: string | null;
-            bootId: string | null;
-            clock: unknown;
-            /** @description sha256: and 64 lower-case hex digits */
-            model: string;
-            programDigest: string | null;
-            seed: string | null;
-            step_s: number | null;
-            fastMode: boolean | null;
-            noiseTemperature_ratio: number | null;
-            noiseTemperature_E0: number | null;
-            calibration: string | null;
-            shape: number[];
-            reads: {
-                time_s: number;
-                label: string;
-            }[];
-            stateScale: number;
-            /** @description Of the readout codes, as the certificate names it */
-            samplesDigest: string;
-            heatDigest: string | null;
-            certificate: string;
-        };
-        SamplesInput: {
-            job: string;
-            device: string;
-            backend: string;
-            /** @description sha256: and 64 lower-case hex digits */
-            model: string;
-            /** @description Samples, reads, units */
-            shape: number[];
-            /** @description Of the reads; 0 is the switch-on of the couplings */
-            time_s: number[];
-            labels: string[];
-            x: number[][][];
-            heat_kT: number[] | null;
-            provenance: components["schemas"]["ProvenanceInput"];
-        };
         NewTicketInput: {
             /** @description tlt_<secret>; shown once, null in a replayed answer */
             ticket: string | null;
@@ -5079,7 +5475,7 @@ export interface components {
             detail: string;
             instance: string;
             /** @enum {string} */
-            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-problem" | "already-finished" | "job-not-finished" | "model-in-use" | "no-samples" | "no-certificate" | "state-conflict" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "storage-quota" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
+            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-problem" | "already-finished" | "job-not-finished" | "model-in-use" | "no-samples" | "no-certificate" | "state-conflict" | "nothing-recorded" | "unknown-capture" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "storage-quota" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
             retryable: boolean;
             remedy: string;
             docs: string;
@@ -5133,6 +5529,8 @@ export interface components {
                 retryable: boolean;
                 remedy: string | null;
                 outcome: ("applied" | "not_applied" | "unknown") | null;
+                /** @description What passed on the line before it: GET /v1/captures/{id} */
+                capture?: string;
             } | null;
             options: {
                 [key: string]: unknown;
@@ -5592,6 +5990,8 @@ export interface components {
                 retryable: boolean;
                 remedy: string | null;
                 outcome: ("applied" | "not_applied" | "unknown") | null;
+                /** @description What passed on the line before it: GET /v1/captures/{id} */
+                capture?: string;
             } | null;
             /** @description Why it cannot run now, while it is held */
             hold: {
@@ -5834,6 +6234,79 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        Capture: {
+            id: string;
+            device: string;
+            backend: string | null;
+            /** @enum {string} */
+            why: "asked" | "job-failed";
+            job: string | null;
+            /** @description sha256: and 64 lower-case hex digits */
+            digest: string;
+            bytes: number;
+            /**
+             * Format: date-time
+             * @description Of the connection
+             */
+            openedAt: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            createdAt: string;
+            /** @description It begins with the connection: replay:FILE can stand in for the device */
+            replayable: boolean;
+            /** @description Of the line, before what is kept: the last 60 s, 16 MB at most */
+            forgottenBytes: number;
+            key: string | null;
+        };
+        /** @description Where the samples come from; null is what was not recorded */
+        Provenance: {
+            job: string;
+            finishedAt: string | null;
+            device: string;
+            deviceUid: string | null;
+            backend: string;
+            faultsActive: boolean | null;
+            firmware: string | null;
+            schemaHash: string | null;
+            bootId: string | null;
+            clock: unknown;
+            /** @description sha256: and 64 lower-case hex digits */
+            model: string;
+            programDigest: string | null;
+            seed: string | null;
+            step_s: number | null;
+            fastMode: boolean | null;
+            noiseTemperature_ratio: number | null;
+            noiseTemperature_E0: number | null;
+            calibration: string | null;
+            shape: number[];
+            reads: {
+                time_s: number;
+                label: string;
+            }[];
+            stateScale: number;
+            /** @description Of the readout codes, as the certificate names it */
+            samplesDigest: string;
+            heatDigest: string | null;
+            certificate: string;
+        };
+        Samples: {
+            job: string;
+            device: string;
+            backend: string;
+            /** @description sha256: and 64 lower-case hex digits */
+            model: string;
+            /** @description Samples, reads, units */
+            shape: number[];
+            /** @description Of the reads; 0 is the switch-on of the couplings */
+            time_s: number[];
+            labels: string[];
+            x: number[][][];
+            heat_kT: number[] | null;
+            provenance: components["schemas"]["Provenance"];
+        };
         /** @description Canonical JSON (RFC 8785), signed with Ed25519 */
         Certificate: {
             /** @constant */
@@ -5989,53 +6462,6 @@ export interface components {
             retryable: boolean;
             when: string;
             remedy: string;
-        };
-        /** @description Where the samples come from; null is what was not recorded */
-        Provenance: {
-            job: string;
-            finishedAt: string | null;
-            device: string;
-            deviceUid: string | null;
-            backend: string;
-            faultsActive: boolean | null;
-            firmware: string | null;
-            schemaHash: string | null;
-            bootId: string | null;
-            clock: unknown;
-            /** @description sha256: and 64 lower-case hex digits */
-            model: string;
-            programDigest: string | null;
-            seed: string | null;
-            step_s: number | null;
-            fastMode: boolean | null;
-            noiseTemperature_ratio: number | null;
-            noiseTemperature_E0: number | null;
-            calibration: string | null;
-            shape: number[];
-            reads: {
-                time_s: number;
-                label: string;
-            }[];
-            stateScale: number;
-            /** @description Of the readout codes, as the certificate names it */
-            samplesDigest: string;
-            heatDigest: string | null;
-            certificate: string;
-        };
-        Samples: {
-            job: string;
-            device: string;
-            backend: string;
-            /** @description sha256: and 64 lower-case hex digits */
-            model: string;
-            /** @description Samples, reads, units */
-            shape: number[];
-            /** @description Of the reads; 0 is the switch-on of the couplings */
-            time_s: number[];
-            labels: string[];
-            x: number[][][];
-            heat_kT: number[] | null;
-            provenance: components["schemas"]["Provenance"];
         };
         NewTicket: {
             /** @description tlt_<secret>; shown once, null in a replayed answer */

@@ -89,5 +89,10 @@ function finish(document: OpenAPIV3_1.Document): OpenAPIV3_1.Document {
   const page: OpenAPIV3_1.MediaTypeObject = { schema: { type: 'string' } };
   content('/problems', 'get', '200')['text/html'] = page;
   content('/problems/{code}', 'get', '200')['text/html'] = page;
+  for (const status of ['200', '206'] as const) {
+    const captured = content('/v1/captures/{id}', 'get', status);
+    delete captured['application/json'];
+    captured['application/x-mcap'] = binary();
+  }
   return document;
 }

@@ -17,4 +17,8 @@ export const DEVICES_CHAPTER = `## Devices in use
   present one is pinned. \`PUT /v1/devices/{id}/calibration\` with \`{"id", "pin"}\` and the ETag of its \`GET\` moves the pointer, pins, lets go (\`"pin": false\`) or goes back to an
   earlier one; every move stays in \`history\`. Jobs name the one that counted in \`provenance.calibration\`. \`GET /v1/calibrations/{a}/diff/{b}\` ranks what changed by
   change over the combined standard error.
+* **Captures**: \`POST /v1/captures\` with \`{"device"}\` (scope \`device:control\`) keeps what the line has carried in the last 60 s, 16 MB at most, as an MCAP file;
+  \`GET /v1/captures/{id}\` downloads it (scope \`capture:read\`: it holds models and samples). With
+  \`THERMOLOOP_CAPTURES=failed\` a job that fails keeps one too, named in \`failure.capture\`; 16 of those per device. \`replay:FILE\` plays one that is \`replayable\`,
+  that is begins with the connection.
 `;

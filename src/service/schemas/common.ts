@@ -65,6 +65,10 @@ export const failure = z
     retryable: z.boolean(),
     remedy: z.string().nullable(),
     outcome: z.enum(['applied', 'not_applied', 'unknown']).nullable(),
+    capture: z
+      .string()
+      .optional()
+      .meta({ description: 'What passed on the line before it: GET /v1/captures/{id}' }),
   })
   .nullable();
 

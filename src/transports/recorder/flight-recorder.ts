@@ -1,8 +1,15 @@
-// The flight recorder: the last minute of a connection in bounded memory, written out only when the link is lost.
+// The flight recorder: the last minute of a connection in bounded memory, written out when the link is lost, or on request.
 import { mkdir, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { captureError } from '../capture/errors.ts';
-import type { CaptureDecoder, CaptureEvent, CaptureSink, CaptureStart } from '../capture/format.ts';
+import { captureBytes } from '../capture/bytes.ts';
+import type {
+  CaptureDecoder,
+  CaptureEvent,
+  CaptureFacts,
+  CaptureSink,
+  CaptureStart,
+} from '../capture/format.ts';
 import { CaptureWriter, sizeOf, type CaptureFiles } from '../capture/write.ts';
 import type { TransportError } from '../port.ts';
 
@@ -60,13 +67,15 @@ export class EventRing {
 }
 
 export interface FlightRecorderOptions {
-  /** Made when it is missing. */
-  folder: string;
+  /** Made when it is missing; null: nothing is written by itself. */
+  folder: string | null;
   /** Start of the file names: the device's id. */
   name: string;
   decoder?: () => CaptureDecoder;
   onWritten?: (path: string) => void;
   onFault: (error: TransportError) => void;
+  /** A connection began: this one keeps it. */
+  onStart?: (recorder: FlightRecorder) => void;
   files?: CaptureFiles;
   limits?: { duration_ms?: number; limit_bytes?: number };
 }
@@ -81,6 +90,14 @@ export class FlightRecorder implements CaptureSink {
     this.#start = start;
     this.#options = options;
     this.#ring = new EventRing(options.limits);
+    options.onStart?.(this);
+  }
+
+  /** What it remembers now, as a capture that ends here. The line goes on. */
+  freeze(): { facts: CaptureFacts; encode(): Promise<Uint8Array> } {
+    const { events, dropped_bytes } = this.#ring;
+    const facts = { ...this.#start, dropped_bytes };
+    return { facts, encode: () => captureBytes(facts, events, this.#options.decoder?.()) };
   }
 
   take(event: CaptureEvent): void {
@@ -88,8 +105,9 @@ export class FlightRecorder implements CaptureSink {
   }
 
   async end(isLost: boolean): Promise<void> {
-    if (!isLost) return;
-    const { folder, name, decoder, onFault, onWritten, files } = this.#options;
+    const { folder } = this.#options;
+    if (!isLost || folder === null) return;
+    const { name, decoder, onFault, onWritten, files } = this.#options;
     const { events, dropped_bytes } = this.#ring;
     const stamp = new Date(this.#start.opened_wall_ms).toISOString().replace(/[:.]/g, '-');
     const path = join(folder, `${name}-${stamp}.mcap`);

@@ -88,6 +88,20 @@ export const resourceProblems = {
     'Somebody else changed the resource in between, or a given id exists already.',
     'Read the present state and decide again.',
   ),
+  'nothing-recorded': entry(
+    409,
+    'Nothing of the line is kept',
+    'final',
+    'A capture is asked for of a device whose line is not recorded here: it never connected, another host drives it, it plays a recording, or THERMOLOOP_CAPTURES is off.',
+    'Wait until the device has connected, or ask the host that drives it; look at THERMOLOOP_CAPTURES.',
+  ),
+  'unknown-capture': entry(
+    404,
+    'There is no such capture',
+    'final',
+    'No capture has this id, or it was removed.',
+    'List them with GET /v1/captures.',
+  ),
   'another-chip': entry(
     409,
     'The calibration is one of another chip',

@@ -144,7 +144,7 @@ export class RequestMaker {
     const headers: Record<string, string> = {};
     const named = operation.parameters.filter((parameter) => parameter.in === 'header');
     for (const { name, required } of named)
-      if (required === true || dice.chance(0.4))
+      if (required === true || dice.chance(name.toLowerCase() === 'if-match' ? 0.85 : 0.4))
         headers[name.toLowerCase()] = this.#header(name.toLowerCase(), dice, damaged);
     if (named.every(({ name }) => name.toLowerCase() !== 'if-match') && dice.chance(0.05))
       headers['if-match'] = '*';
@@ -190,6 +190,9 @@ export class RequestMaker {
     headers['content-type'] = damage === 'type' ? dice.pick(CONTENT_TYPES) : type;
     if (file !== null) return file;
     let value = this.#fitting.value(schema ?? {}, dice);
+    const calibrations = this.#pools.of('/v1/calibrations');
+    if (operation.path.endsWith('/calibration') && calibrations.length > 0 && dice.chance(0.7))
+      value = { ...(value as object), id: dice.pick(calibrations) };
     if (damage === 'body') for (let k = 1 + dice.below(2); k > 0; k--) value = mutated(value, dice);
     const bytes = Buffer.from(toJsonText(value));
     return damage === 'bytes' ? damagedBytes(bytes, dice) : bytes;
@@ -198,7 +201,9 @@ export class RequestMaker {
   #path(operation: Operation, dice: Dice, damage: string): string {
     const place = (parameter: Parameter): string => {
       const collection = operation.path.slice(0, operation.path.indexOf(`/{${parameter.name}}`));
-      const ids = this.#pools.of(collection);
+      const own = this.#pools.of(collection);
+      // A second id of the same kind, as in a comparison.
+      const ids = own.length > 0 ? own : this.#pools.of(collection.replace(/\/\{.*$/, ''));
       if (ids.length > 0 && dice.chance(damage === 'path' ? 0.2 : 0.95)) return dice.pick(ids);
       return dice.pick([
         'nothing',

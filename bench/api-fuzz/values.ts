@@ -127,8 +127,9 @@ interface Place {
   depth: number;
 }
 const TOP: Place = { name: '', parent: '', depth: 0 };
-/** Of names that a schema does not require. */
+/** Of names that a schema does not require; more where it requires none, as of an edit. */
 const OPTIONAL_SHARE = 0.2;
+const EDIT_SHARE = 0.4;
 
 /** Values that schemas take, as far as a schema can say it. */
 export class Fitting {
@@ -181,9 +182,10 @@ export class Fitting {
 
   #object(at: Schema, dice: Dice, { name: parent, depth }: Place): object {
     const made: Record<string, unknown> = {};
+    const share = (at.required ?? []).length > 0 ? OPTIONAL_SHARE : EDIT_SHARE;
     for (const [name, inner] of Object.entries(at.properties ?? {})) {
       const isRequired = at.required?.includes(name) ?? false;
-      if (isRequired || (depth < 4 && dice.chance(OPTIONAL_SHARE)))
+      if (isRequired || (depth < 4 && dice.chance(share)))
         made[name] = this.value(inner, dice, { name, parent, depth: depth + 1 });
     }
     return made;

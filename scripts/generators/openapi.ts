@@ -10,7 +10,7 @@ import { clientTypes } from '../client-types.ts';
 export async function outputs(): Promise<Map<string, string>> {
   // Only registered, never asked: the document needs neither a store nor a device.
   const app = await createService({
-    store: {} as Store,
+    store: { onChange: () => () => undefined } as unknown as Store,
     runner: { onEvent: () => () => undefined } as unknown as JobRunner,
     devices: new Map(),
     captures: {} as Captures,

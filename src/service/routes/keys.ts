@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { mintKey } from '../auth/keys.ts';
+import { hearRevocations } from '../auth/revocations.ts';
 import { roles } from '../auth/matrix.ts';
 import { NO_KEY_LIMITS, StoreError, type KeyRow } from '../../store/index.ts';
 import type { Identity } from '../context.ts';
@@ -32,8 +33,14 @@ import { decodeCursor, isKnown, pageFrom, requireMatch, rowsFor, type RouteConte
 
 /** @param onChanged called with the id of a key that must lose its open sockets: it was revoked or edited */
 export function keyRoutes(context: RouteContext, onChanged: (keyId: string) => void): FastifyPluginAsyncZod {
-  const { store } = context;
+  const { store, closing } = context;
   return async (app) => {
+    app.addHook('onReady', async () => {
+      const stop = hearRevocations(store, onChanged, (err) =>
+        app.log.error({ err }, 'a key that changed could not be read'),
+      );
+      closing.addEventListener('abort', stop, { once: true });
+    });
     app.post(
       '/v1/keys',
       {

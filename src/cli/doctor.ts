@@ -39,7 +39,10 @@ export function registerDoctor(program: Command): void {
         .choices(['auto', 'always', 'never'])
         .default('auto'),
     )
-    .option('--take-over', 'say hello even if that ends the session of another program')
+    .option(
+      '--take-over',
+      'say hello even if that ends the session of another program, or its right to come back',
+    )
     .option('--json', 'print the examination as JSON')
     .addHelpText('after', examples)
     .action((flags: Flags, command: Command) => doctor(flags, command.parent?.version() ?? ''));

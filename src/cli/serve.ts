@@ -7,7 +7,7 @@ import { whenParentGone } from './process-end.ts';
 import { DEVICE_EXAMPLES, serveConfig, type ServeFlags } from './serve/config.ts';
 import { startServer } from './serve/server.ts';
 
-/** Running jobs are stopped on the chip and stored as failed within this time. */
+/** After the grace of running work: it is stopped on the chip and stored within this time. */
 const SHUTDOWN_MS = 10_000;
 
 type Flags = Omit<ServeFlags, 'device' | 'devices'> & {
@@ -62,11 +62,14 @@ async function serve(flags: ServeFlags, json: boolean, version: string): Promise
     readFile: (path) => readFileSync(path, 'utf8'),
   });
   const service = await startServer(config, { version });
-  const closing = closeWithGrace({ delay: SHUTDOWN_MS, logger: false }, async ({ err, signal }) => {
-    if (err) service.log.fatal({ err }, 'the service met an error it did not expect and stops');
-    else service.log.info({ signal }, 'the service stops');
-    await service.close();
-  });
+  const closing = closeWithGrace(
+    { delay: config.stopGrace_ms + SHUTDOWN_MS, logger: false },
+    async ({ err, signal }) => {
+      if (err) service.log.fatal({ err }, 'the service met an error it did not expect and stops');
+      else service.log.info({ signal }, 'the service stops');
+      await service.close();
+    },
+  );
   const { url, metricsUrl, bootstrapKey } = service;
   // Not through the log: a secret is shown once, to whoever sits at the terminal.
   if (bootstrapKey !== null)

@@ -23,12 +23,13 @@ export class Announcer {
     return { ...row, ...(progress !== null && 'phase' in row && { phase: progress.phase }), progress };
   }
 
-  jobChanged(row: JobRow): void {
-    this.#hub.emit({ type: 'job.state', job: this.withProgress(row) });
+  /** @param elsewhere another host wrote it, and counts it */
+  jobChanged(row: JobRow, elsewhere = false): void {
+    this.#hub.emit({ type: 'job.state', job: this.withProgress(row), elsewhere });
   }
 
-  calibrationChanged(row: CalibrationRow): void {
-    this.#hub.emit({ type: 'calibration.state', calibration: this.withProgress(row) });
+  calibrationChanged(row: CalibrationRow, elsewhere = false): void {
+    this.#hub.emit({ type: 'calibration.state', calibration: this.withProgress(row), elsewhere });
   }
 
   /** Reports closer together than the tracker likes are folded. */

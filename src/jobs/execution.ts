@@ -1,6 +1,13 @@
 // Carries one piece of work through on its device: claim, run, stored end.
-import { JobCause, type CalibrationRow, type JobRow, type JsonObject } from '../store/index.ts';
-import { AttemptLog } from './attempts.ts';
+import {
+  JobCause,
+  isStoreError,
+  type CalibrationRow,
+  type JobRow,
+  type JsonObject,
+  type StoreError,
+} from '../store/index.ts';
+import { AttemptLog, type Attempter } from './attempts.ts';
 import type { Announcer } from './announcer.ts';
 import type { RelaxDevice } from './device-port.ts';
 import { JobError } from './errors.ts';
@@ -32,6 +39,14 @@ export interface ExecutionParts<D extends RelaxDevice> {
   counters: RunnerCounters;
 }
 
+/** Where work is carried through, and by whom. */
+interface Place<D extends RelaxDevice> {
+  running: Running;
+  device: D;
+  deviceTime: HeldTime;
+  by: Attempter;
+}
+
 export class Execution<D extends RelaxDevice> {
   readonly #parts: ExecutionParts<D>;
 
@@ -40,21 +55,31 @@ export class Execution<D extends RelaxDevice> {
   }
 
   /** To its stored end; rejects only when even that could not be stored, or somebody else had claimed it. */
-  async run(work: Work, running: Running, device: D): Promise<void> {
+  async run(work: Work, running: Running, device: D, by: Attempter): Promise<void> {
     const { options } = this.#parts;
     const deviceTime = new HeldTime(options.deviceClock ?? options.clock);
     try {
-      if (work.kind === 'job') await this.#job(work.row, running, device, deviceTime);
-      else await this.#calibration(work.row, running, device, deviceTime);
+      const at = { running, device, deviceTime, by };
+      if (work.kind === 'job') await this.#job(work.row, at);
+      else await this.#calibration(work.row, at);
+    } catch (error) {
+      if (isStoreError(error, 'stale-fence')) this.#refused(work, error);
+      throw error;
     } finally {
       deviceTime.release();
     }
   }
 
-  async #job(queued: JobRow, running: Running, device: D, deviceTime: HeldTime): Promise<void> {
+  /** The device went to another host meanwhile, and what this one found out about the work does not count. */
+  #refused(work: Work, error: StoreError): void {
+    this.#parts.counters.staleRefused++;
+    this.#warn('a late write about work of another host was refused', { [work.kind]: work.row.id, error });
+  }
+
+  async #job(queued: JobRow, { running, device, deviceTime, by }: Place<D>): Promise<void> {
     const { ledger, announcer, counters, programs, samples } = this.#parts;
     const { store, clock } = this.#parts.options;
-    const job = await ledger.claimJob(queued);
+    const job = await ledger.claimJob(queued, by);
     running.tracker.update(clock.now_ms(), 'programming', 0, 0, 'bytes');
     announcer.jobChanged(job);
     const { signal } = running.abort;
@@ -93,14 +118,9 @@ export class Execution<D extends RelaxDevice> {
     announcer.jobChanged(ended);
   }
 
-  async #calibration(
-    queued: CalibrationRow,
-    running: Running,
-    device: D,
-    deviceTime: HeldTime,
-  ): Promise<void> {
+  async #calibration(queued: CalibrationRow, { running, device, deviceTime, by }: Place<D>): Promise<void> {
     const { ledger, announcer, counters, options } = this.#parts;
-    const calibration = await ledger.claimCalibration(queued);
+    const calibration = await ledger.claimCalibration(queued, by);
     announcer.calibrationChanged(calibration);
     const { signal } = running.abort;
     const seen = new FaultsSeen(device);
@@ -119,12 +139,12 @@ export class Execution<D extends RelaxDevice> {
       signal.throwIfAborted();
       checkFaults(seen, device.id, calibration.forced);
       const blob = outcome.blob === undefined ? null : await options.store.blobs.put(outcome.blob);
-      ended = await ledger.succeedCalibration(calibration, outcome, blob, seen.any);
+      ended = await ledger.succeedCalibration(calibration, outcome, blob, seen.any, by);
       counters.calibrations.succeeded++;
     } catch (error) {
       const failure = failureOf(error, signal);
       this.#warn('a calibration failed', { calibration: calibration.id, ...failure, error });
-      ended = await ledger.endCalibration(calibration, failure);
+      ended = await ledger.endCalibration(calibration, failure, by);
       counters.calibrations.failed++;
     } finally {
       seen.end();

@@ -5,6 +5,7 @@ const STOPPED = {
   cancel: 'the job was cancelled',
   shutdown: 'the service is stopping',
   'safe-stop': 'the device was stopped for safety',
+  lease: 'this host no longer drives the device',
 } as const;
 
 /** The reason of an abort signal: who stopped the work. */
@@ -47,6 +48,7 @@ export function failureOf(error: unknown, signal: AbortSignal): Failure {
     if (signal.reason.by === 'cancel') return { cause: JobCause.cancelled, failure: null };
     if (signal.reason.by === 'safe-stop')
       return { cause: JobCause.safeStop, failure: safelyStopped(signal.reason) };
+    if (signal.reason.by === 'lease') return { cause: JobCause.hostLost, failure: hostLost() };
     return { cause: JobCause.serviceRestart, failure: restarted() };
   }
   const failure = describe(error);
@@ -73,6 +75,17 @@ export function restarted(): FailureDetail {
   return {
     code: JobCause.serviceRestart,
     message: 'the service stopped while this was running',
+    retryable: true,
+    remedy: 'Submit it again; with "retry": "auto" a job is put back into the queue by itself.',
+    outcome: 'unknown',
+  };
+}
+
+/** What a job is told whose host went away, or lost the device, while it ran. */
+export function hostLost(): FailureDetail {
+  return {
+    code: JobCause.hostLost,
+    message: 'the host that ran this lost the device, or is gone',
     retryable: true,
     remedy: 'Submit it again; with "retry": "auto" a job is put back into the queue by itself.',
     outcome: 'unknown',

@@ -26,3 +26,7 @@ export type { DeviceUse } from './control/holds.ts';
 export { expireLeases } from './control/leases.ts';
 export { allowedStates, desiredStates } from './control/state.ts';
 export type { ControlState, DesiredState, StopConfirmation } from './control/state.ts';
+export { Driving } from './lease/driving.ts';
+export type { DrivableDevice } from './lease/driving.ts';
+export { LeaseKeeper } from './lease/keeper.ts';
+export type { DeviceLease } from './lease/keeper.ts';

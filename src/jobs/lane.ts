@@ -1,10 +1,12 @@
 // The queue of one device: takes what is first, runs it, and takes the next for as long as the device is ready.
 import { sleep, type Clock } from '../clock/clock.ts';
 import { isStoreError, type CalibrationRow, type JobRow, type Store } from '../store/index.ts';
+import type { Attempter } from './attempts.ts';
 import type { DeviceControls } from './control/controls.ts';
 import { QueueHolds } from './control/queue-holds.ts';
 import type { RelaxDevice } from './device-port.ts';
 import { Stopped } from './failure.ts';
+import type { DeviceLease } from './lease/keeper.ts';
 import { ProgressTracker } from './progress.ts';
 
 export type Work = { kind: 'job'; row: JobRow } | { kind: 'calibration'; row: CalibrationRow };
@@ -21,12 +23,16 @@ export interface LaneOptions<D extends RelaxDevice> {
   device: D;
   store: Store;
   clock: Clock;
+  /** Whether this host drives the device now; absent: nobody else can. */
+  lease?: DeviceLease;
+  /** Called before the first work under a lease: what others left running is over. */
+  onTaken?: (by: Attempter) => Promise<void>;
   /** What people want of the device; absent: nobody asks. */
   controls?: Pick<DeviceControls, 'holdFor' | 'of'>;
   /** A job was held, or put back. */
   onChanged(job: JobRow): void;
   /** Runs one piece of work to its stored end; rejects only when even that could not be stored. */
-  run(work: Work, running: Running, device: D): Promise<void>;
+  run(work: Work, running: Running, by: Attempter): Promise<void>;
   onError(error: unknown): void;
 }
 
@@ -36,17 +42,21 @@ const PAUSE_MS = 2_000;
 export class Lane<D extends RelaxDevice> {
   readonly #options: LaneOptions<D>;
   readonly #closed = new AbortController();
-  readonly #unsubscribe: () => void;
+  readonly #ends: (() => void)[] = [];
   readonly #holds: QueueHolds | null;
   #running: Running | null = null;
   #loop: Promise<void> | null = null;
   #again = false;
+  /** The fence whose predecessors have been seen to. */
+  #taken: number | null = null;
 
   constructor(options: LaneOptions<D>) {
     this.#options = options;
     const { controls, device } = options;
     this.#holds = controls === undefined ? null : new QueueHolds({ ...options, controls, device: device.id });
-    this.#unsubscribe = options.device.onChange(() => this.wake());
+    this.#ends.push(options.device.onChange(() => this.wake()));
+    const { lease } = options;
+    if (lease !== undefined) this.#ends.push(lease.onChange(() => this.#leaseChanged(lease)));
   }
 
   get running(): Running | null {
@@ -68,17 +78,23 @@ export class Lane<D extends RelaxDevice> {
     this.#running?.abort.abort(new Stopped('safe-stop'));
   }
 
-  async close(): Promise<void> {
-    this.#unsubscribe();
+  /** Takes nothing more; what runs may end by itself within the grace, and is stopped then. */
+  async close(grace_ms = 0): Promise<void> {
+    for (const end of this.#ends) end();
     this.#closed.abort(new Stopped('shutdown'));
+    const inTime = new AbortController();
+    const ended = this.#loop?.finally(() => inTime.abort());
+    if (this.#running !== null && grace_ms > 0)
+      await sleep(this.#options.clock, grace_ms, inTime.signal).catch(() => undefined);
     this.#running?.abort.abort(new Stopped('shutdown'));
-    await this.#loop;
+    await ended;
   }
 
   async #work(): Promise<void> {
     while (this.#again) {
       this.#again = false;
       try {
+        await this.#settleLease();
         await this.#holds?.settle();
         while (this.#ready() && (await this.#step()));
       } catch (error) {
@@ -93,7 +109,22 @@ export class Lane<D extends RelaxDevice> {
   }
 
   #ready(): boolean {
-    return !this.#closed.signal.aborted && this.#options.device.state === 'ready';
+    const { device, lease } = this.#options;
+    if (lease !== undefined && (lease.fence === null || lease.fence !== this.#taken)) return false;
+    return !this.#closed.signal.aborted && device.state === 'ready';
+  }
+
+  #leaseChanged({ fence }: DeviceLease): void {
+    if (fence !== this.#taken) this.#running?.abort.abort(new Stopped('lease'));
+    this.wake();
+  }
+
+  async #settleLease(): Promise<void> {
+    const { lease, onTaken } = this.#options;
+    const fence = lease?.fence ?? null;
+    if (lease === undefined || fence === null || fence === this.#taken) return;
+    await onTaken?.({ host: lease.holder, fence });
+    this.#taken = fence;
   }
 
   /** Runs the first in the queue; false when there is none. */
@@ -110,10 +141,11 @@ export class Lane<D extends RelaxDevice> {
     };
     this.#running = running;
     try {
-      await this.#options.run(work, running, this.#options.device);
+      const by = { host: this.#options.lease?.holder ?? null, fence: this.#taken };
+      await this.#options.run(work, running, by);
     } catch (error) {
-      // Cancelled between the look and the claim: the next one is first now.
-      if (!isStoreError(error, 'conflict')) throw error;
+      // Cancelled between the look and the claim, or the device taken over: what is first now is another question.
+      if (!isStoreError(error, 'conflict') && !isStoreError(error, 'stale-fence')) throw error;
     } finally {
       this.#running = null;
     }

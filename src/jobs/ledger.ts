@@ -10,11 +10,12 @@ import {
   type JobRow,
   type JobState,
   type JsonObject,
+  type Repositories,
   type Store,
 } from '../store/index.ts';
 import { FAILED_ATTEMPTS_MAX, begin, close, runsAgain, type Attempter } from './attempts.ts';
 import type { CalibrationOutcome } from './calibration-port.ts';
-import { restarted, type Failure } from './failure.ts';
+import { hostLost, restarted, type Failure } from './failure.ts';
 import type { RelaxOutcome } from './relax-work.ts';
 
 type Tables = Pick<Store, 'jobs' | 'calibrations' | 'transaction'>;
@@ -31,6 +32,14 @@ export interface LedgerParts {
   failedAttemptsMax?: number;
 }
 
+/** Without leases there is one host, and no fence. */
+const NOBODY: Attempter = { host: null, fence: null };
+const RESTARTED: Failure = { cause: JobCause.serviceRestart, failure: restarted() };
+const HOST_LOST: Failure = { cause: JobCause.hostLost, failure: hostLost() };
+
+/** Under which the present attempt drives the device. */
+const fenceOf = (job: JobRow): number | null => job.attempts.at(-1)?.fence ?? null;
+
 /** Writes states; knows nothing of devices. */
 export class Ledger {
   readonly #store: Tables;
@@ -46,26 +55,30 @@ export class Ledger {
   }
 
   /** queued -> running. `conflict` when it was cancelled meanwhile. */
-  async claimJob(job: JobRow, by: Attempter = { host: null, fence: null }): Promise<JobRow> {
+  async claimJob(job: JobRow, by: Attempter = NOBODY): Promise<JobRow> {
     const now = this.#clock.wall_ms();
+    const change = {
+      startedAt_ms: now,
+      attempts: begin(job.attempts, now, by),
+      cause: null,
+      failure: null,
+      phase: null,
+    };
     try {
-      return await this.#store.jobs.transition(job.id, 'queued', 'running', {
-        startedAt_ms: now,
-        attempts: begin(job.attempts, now, by),
-        cause: null,
-        failure: null,
-        phase: null,
-      });
+      return await this.#guarded(job.device, by.fence, (tx) =>
+        tx.jobs.transition(job.id, 'queued', 'running', change),
+      );
     } catch (error) {
       throw await this.#stillQueued(error, async () => (await this.#store.jobs.find(job.id))?.state);
     }
   }
 
-  async claimCalibration(calibration: CalibrationRow): Promise<CalibrationRow> {
+  async claimCalibration(calibration: CalibrationRow, by: Attempter = NOBODY): Promise<CalibrationRow> {
+    const startedAt_ms = this.#clock.wall_ms();
     try {
-      return await this.#store.calibrations.transition(calibration.id, 'queued', 'running', {
-        startedAt_ms: this.#clock.wall_ms(),
-      });
+      return await this.#guarded(calibration.device, by.fence, (tx) =>
+        tx.calibrations.transition(calibration.id, 'queued', 'running', { startedAt_ms }),
+      );
     } catch (error) {
       throw await this.#stillQueued(
         error,
@@ -76,7 +89,7 @@ export class Ledger {
 
   /** The samples, the log and the end of the job in one commit (decisions 13). */
   succeedJob(job: JobRow, outcome: RelaxOutcome, log: readonly JobLogLine[] = []): Promise<JobRow> {
-    return this.#store.transaction(async (tx) => {
+    return this.#guarded(job.device, fenceOf(job), async (tx) => {
       for (const bytes of outcome.smallBlobs) await tx.smallBlobs.put(bytes);
       await tx.sampleSets.add(outcome.sampleSet);
       await tx.jobs.addLog(job.id, job.attempts.length, log);
@@ -95,7 +108,7 @@ export class Ledger {
     failure: Failure,
     log: readonly JobLogLine[] = [],
   ): Promise<JobRow> {
-    return this.#persistently(() => this.#endAttempt(job, phase, failure, log));
+    return this.#persistently(() => this.#endAttempt(job, phase, failure, log, fenceOf(job)));
   }
 
   /** running -> held: what it requires was not so just before programming. */
@@ -106,7 +119,7 @@ export class Ledger {
     log: readonly JobLogLine[] = [],
   ): Promise<JobRow> {
     return this.#persistently(() =>
-      this.#store.transaction(async (tx) => {
+      this.#guarded(job.device, fenceOf(job), async (tx) => {
         await tx.jobs.addLog(job.id, job.attempts.length, log);
         return tx.jobs.transition(job.id, 'running', 'held', {
           attempts: close(job.attempts, this.#clock.wall_ms(), 'held', JobCause.requirementUnmet),
@@ -124,8 +137,9 @@ export class Ledger {
     outcome: CalibrationOutcome,
     blob: CalibrationRow['blob'],
     faultsActive: boolean,
+    by: Attempter = NOBODY,
   ): Promise<CalibrationRow> {
-    return this.#store.transaction(async (tx) => {
+    return this.#guarded(calibration.device, by.fence, async (tx) => {
       const succeeded = await tx.calibrations.transition(calibration.id, 'running', 'succeeded', {
         deviceUid: outcome.device.uid,
         values: outcome.values,
@@ -139,20 +153,33 @@ export class Ledger {
     });
   }
 
-  endCalibration(calibration: CalibrationRow, failure: Failure): Promise<CalibrationRow> {
-    return this.#persistently(() => this.#failCalibration(calibration, failure));
+  endCalibration(
+    calibration: CalibrationRow,
+    failure: Failure,
+    by: Attempter = NOBODY,
+  ): Promise<CalibrationRow> {
+    return this.#persistently(() => this.#failCalibration(calibration, failure, by.fence));
   }
 
-  /** A process that ended without ending its work left it running: that attempt is over. */
-  async endOrphans(): Promise<{ jobs: number; calibrations: number }> {
-    const failure: Failure = { cause: JobCause.serviceRestart, failure: restarted() };
+  /**
+   * Whoever drove the device before left work running: those attempts are over. With a lease this is asked for by its
+   * holder, about its device; without one there was only this service.
+   */
+  async endOrphans(
+    of: { device?: string; by: Attempter } = { by: NOBODY },
+  ): Promise<{ jobs: number; calibrations: number }> {
+    const { device, by } = of;
     const count = { jobs: 0, calibrations: 0 };
     for (;;) {
-      const jobs = await this.#store.jobs.list({ state: 'running', limit: 500 });
-      const calibrations = await this.#store.calibrations.list({ state: 'running', limit: 500 });
+      const asked = { state: 'running' as const, limit: 500, device };
+      const jobs = await this.#store.jobs.list(asked);
+      const calibrations = await this.#store.calibrations.list(asked);
       if (jobs.length + calibrations.length === 0) return count;
-      for (const job of jobs) await this.#endAttempt(job, job.phase, failure, []);
-      for (const calibration of calibrations) await this.#failCalibration(calibration, failure);
+      for (const job of jobs) {
+        const host = job.attempts.at(-1)?.host ?? by.host;
+        await this.#endAttempt(job, job.phase, host === by.host ? RESTARTED : HOST_LOST, [], by.fence);
+      }
+      for (const calibration of calibrations) await this.#failCalibration(calibration, RESTARTED, by.fence);
       count.jobs += jobs.length;
       count.calibrations += calibrations.length;
     }
@@ -174,9 +201,10 @@ export class Ledger {
     phase: JobRow['phase'],
     ended: Failure,
     log: readonly JobLogLine[],
+    fence: number | null,
   ): Promise<JobRow> {
     const { cause, failure } = ended;
-    return this.#store.transaction(async (tx) => {
+    return this.#guarded(job.device, fence, async (tx) => {
       const { cancelRequestedAt_ms } = await tx.jobs.get(job.id);
       const attempt = job.attempts.length;
       // As killed processes of before leave it, a running job may be without an attempt.
@@ -194,9 +222,23 @@ export class Ledger {
     });
   }
 
-  #failCalibration(calibration: CalibrationRow, { cause, failure }: Failure): Promise<CalibrationRow> {
+  #failCalibration(
+    calibration: CalibrationRow,
+    { cause, failure }: Failure,
+    fence: number | null,
+  ): Promise<CalibrationRow> {
     const change = { cause, failure, finishedAt_ms: this.#clock.wall_ms() };
-    return this.#store.calibrations.transition(calibration.id, 'running', 'failed', change);
+    return this.#guarded(calibration.device, fence, (tx) =>
+      tx.calibrations.transition(calibration.id, 'running', 'failed', change),
+    );
+  }
+
+  /** One commit about running work. @throws {StoreError} stale-fence: another host drives the device by now */
+  #guarded<T>(device: string, fence: number | null, write: (tx: Repositories) => Promise<T>): Promise<T> {
+    return this.#store.transaction(async (tx) => {
+      if (fence !== null) await tx.leases.guard(device, fence);
+      return write(tx);
+    });
   }
 
   async #persistently<T>(write: () => Promise<T>): Promise<T> {

@@ -4,6 +4,7 @@ import type { CalibrationRow, JobRow, JsonObject, Repositories, Store } from '..
 import type { CalibrationProcedure } from './calibration-port.ts';
 import type { DeviceControls } from './control/controls.ts';
 import type { RelaxDevice } from './device-port.ts';
+import type { DeviceLease } from './lease/keeper.ts';
 import type { JobProgress, RelaxJobRequest } from './request.ts';
 import type { SampleWatcher } from './sample-tap.ts';
 
@@ -22,6 +23,14 @@ export interface JobRunnerOptions<D extends RelaxDevice> {
   freeze?: (job: JobRow, backend: string | null) => Promise<string | null>;
   /** Attempts that may fail before a job does; 3 unless told. */
   failedAttemptsMax?: number;
+  /** By device: whether this host drives it now. Absent: this process is the only one. */
+  leases?: ReadonlyMap<string, DeviceLease>;
+  /** Tells what other processes have committed. */
+  hearChanges?: Store['onChange'];
+  /** How often queues are looked at although nothing was heard, should a notification have been lost; absent: never. */
+  lookEvery_ms?: number;
+  /** How long running work may go on after close(), before it is stopped and put back; 0 unless told. */
+  stopGrace_ms?: number;
   onLog?(level: 'info' | 'warn' | 'error', message: string, fields: object): void;
 }
 
@@ -29,10 +38,11 @@ export interface JobRunnerOptions<D extends RelaxDevice> {
 export type JobView = JobRow & { progress: JobProgress | null };
 export type CalibrationView = CalibrationRow & { progress: JobProgress | null };
 
+/** `elsewhere`: another host of the same database wrote it. */
 export type JobEvent =
-  | { type: 'job.state'; job: JobView }
+  | { type: 'job.state'; job: JobView; elsewhere: boolean }
   | { type: 'job.progress'; id: string; device: string; progress: JobProgress }
-  | { type: 'calibration.state'; calibration: CalibrationView }
+  | { type: 'calibration.state'; calibration: CalibrationView; elsewhere: boolean }
   | { type: 'calibration.progress'; id: string; device: string; progress: JobProgress };
 
 /** Written with the new row in one transaction: idempotency and audit rows. */
@@ -67,7 +77,7 @@ export interface CancelAnswer {
 export interface JobRunner {
   /** Ends the attempts that a former process left running (`service-restart`), then takes up the queue. */
   start(): Promise<void>;
-  /** Stops taking jobs, aborts what runs, and waits until it is put back or ended (cause `service-restart`). */
+  /** Stops taking jobs; what runs ends within the grace, or is put back or ended then (cause `service-restart`). */
   close(): Promise<void>;
   /** Admits and queues a job. */
   submit(request: RelaxJobRequest, options?: SubmitOptions<JobRow>): Promise<JobView>;
@@ -106,4 +116,6 @@ export interface RunnerCounters {
   failedByCause: Record<string, number>;
   samples: number;
   calibrations: Record<'succeeded' | 'failed', number>;
+  /** Writes about work that another host had taken over by then. */
+  staleRefused: number;
 }

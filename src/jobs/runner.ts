@@ -2,7 +2,9 @@
 // device (lanes, execution), and how readers hear of it (waiting, announcer).
 import { isStoreError, type CalibrationRow, type JobRow } from '../store/index.ts';
 import { Announcer } from './announcer.ts';
+import type { Attempter } from './attempts.ts';
 import type { RelaxDevice } from './device-port.ts';
+import { Elsewhere } from './elsewhere.ts';
 import { JobError } from './errors.ts';
 import { Execution } from './execution.ts';
 import { Stopped } from './failure.ts';
@@ -48,7 +50,9 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     failedByCause: {},
     samples: 0,
     calibrations: { succeeded: 0, failed: 0 },
+    staleRefused: 0,
   };
+  readonly #elsewhere: Elsewhere;
   readonly #closed = new AbortController();
 
   constructor(options: JobRunnerOptions<D>) {
@@ -57,6 +61,12 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     this.#hub = new EventHub(clock, (error) => this.#log('error', 'a listener threw', { error }));
     this.#announcer = new Announcer(this.#hub, clock, (id) => this.#running(id));
     this.#waiting = new Waiting(store, this.#hub, this.#announcer);
+    this.#elsewhere = new Elsewhere({
+      ...options,
+      announcer: this.#announcer,
+      lanes: this.#lanes,
+      onError: (error) => this.#log('error', 'a change of another host could not be read', { error }),
+    });
     this.#ledger = new Ledger({
       store,
       clock,
@@ -81,10 +91,8 @@ class Runner<D extends RelaxDevice> implements JobRunner {
   }
 
   async start(): Promise<void> {
-    const { store, clock, devices, controls } = this.#options;
-    const orphans = await this.#ledger.endOrphans();
-    if (orphans.jobs + orphans.calibrations > 0)
-      this.#log('warn', 'ended what a former process left running', orphans);
+    const { store, clock, devices, controls, leases } = this.#options;
+    if (leases === undefined) await this.#endOrphans();
     for (const [id, device] of devices) {
       const lane = new Lane<D>({
         device,
@@ -92,7 +100,9 @@ class Runner<D extends RelaxDevice> implements JobRunner {
         clock,
         ...(controls !== undefined && { controls }),
         onChanged: (job) => this.#announcer.jobChanged(job),
-        run: (work, running) => this.#execution.run(work, running, device),
+        ...(leases !== undefined && { lease: leases.get(id) }),
+        onTaken: (by) => this.#endOrphans({ device: id, by }),
+        run: (work, running, by) => this.#execution.run(work, running, device, by),
         onError: (error) => this.#log('error', 'the queue of a device stumbled', { device: id, error }),
       });
       this.#lanes.set(id, lane);
@@ -100,11 +110,14 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     }
     controls?.onStop((id) => this.#lanes.get(id)?.safeStop());
     controls?.onChange((id) => this.#lanes.get(id)?.wake());
+    this.#elsewhere.start();
   }
 
   async close(): Promise<void> {
     this.#closed.abort(new Stopped('shutdown'));
-    await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));
+    this.#elsewhere.close();
+    const grace_ms = this.#options.stopGrace_ms ?? 0;
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.close(grace_ms)));
     await this.#programs.close();
   }
 
@@ -140,8 +153,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
         return this.cancel(id, options);
       }
     }
-    // It has ended since it was read, or its end waits to be stored.
-    if (running === null) return { outcome: 'already-finished', job: await this.view(id) };
+    if (running === null) return this.#cancelElsewhere(job, options.alongside);
     if (options.alongside !== undefined)
       await this.#options.store.transaction((tx) => options.alongside?.(tx, job) ?? Promise.resolve());
     running.abort.abort(new Stopped('cancel'));
@@ -182,6 +194,29 @@ class Runner<D extends RelaxDevice> implements JobRunner {
 
   counters(): RunnerCounters {
     return structuredClone(this.#counters);
+  }
+
+  /** The host that runs it sees the wish in the row; a host that is gone leaves it to the next one. */
+  async #cancelElsewhere(job: JobView, alongside?: Alongside<JobRow>): Promise<CancelAnswer> {
+    const cancelRequestedAt_ms = this.#options.clock.wall_ms();
+    try {
+      const row = await this.#options.store.transaction(async (tx) => {
+        const asked = await tx.jobs.patch(job.id, { cancelRequestedAt_ms });
+        await alongside?.(tx, asked);
+        return asked;
+      });
+      return { outcome: 'stopping', job: this.withProgress(row) };
+    } catch (error) {
+      // It has ended since it was read.
+      if (!isStoreError(error, 'conflict')) throw error;
+      return { outcome: 'already-finished', job: await this.view(job.id) };
+    }
+  }
+
+  async #endOrphans(of?: { device: string; by: Attempter }): Promise<void> {
+    const orphans = await this.#ledger.endOrphans(of);
+    if (orphans.jobs + orphans.calibrations > 0)
+      this.#log('warn', 'ended what a former process left running', { device: of?.device, ...orphans });
   }
 
   async #cancelWaiting(job: JobRow, alongside?: Alongside<JobRow>): Promise<JobView> {

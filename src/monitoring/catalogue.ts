@@ -60,6 +60,11 @@ export const metricCatalogue = {
     help: 'WebSocket clients closed with 4008 because they read too slowly.',
     labels: [],
   },
+  thermoloop_stale_writes_refused_total: {
+    type: 'counter',
+    help: 'Writes about work that another host had taken over by then.',
+    labels: [],
+  },
   thermoloop_device_info: {
     type: 'gauge',
     help: 'Identity of the device in its last handshake; always 1.',

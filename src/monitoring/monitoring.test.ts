@@ -80,6 +80,7 @@ function monitoring(devices: () => DeviceReading[] = () => [reading]) {
     devices,
     jobsByState: async () => ({ queued: 2, running: 1, succeeded: 0, failed: 0, cancelled: 0 }),
     wsClients: () => 3,
+    staleWritesRefused: () => 4,
   });
 }
 /** Lines of a metric, without its comments. */

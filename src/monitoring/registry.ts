@@ -65,6 +65,8 @@ export interface MonitoringOptions {
   devices(): readonly DeviceReading[];
   jobsByState(): Promise<Record<string, number>>;
   wsClients(): number;
+  /** Counted since the start. */
+  staleWritesRefused(): number;
 }
 
 export interface Monitoring {
@@ -102,6 +104,9 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
     async render() {
       readDevices(metrics, options.devices());
       metrics.gauge('thermoloop_ws_clients').set(options.wsClients());
+      const stale = metrics.counter('thermoloop_stale_writes_refused_total');
+      stale.reset();
+      stale.inc(options.staleWritesRefused());
       for (const [state, count] of Object.entries(await options.jobsByState()))
         metrics.gauge('thermoloop_jobs').set({ state }, count);
       return `${await registry.metrics()}\n${await defaults.metrics()}`;

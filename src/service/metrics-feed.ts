@@ -89,6 +89,7 @@ export function feedMonitoring(parts: {
 }): () => void {
   const { runner, store, monitoring, onError } = parts;
   const onEvent = (event: JobEvent): void => {
+    if ('elsewhere' in event && event.elsewhere) return;
     if (event.type === 'job.state' && event.job.finishedAt_ms !== null)
       reportJob(event.job, store, monitoring).catch(onError);
     if (event.type === 'calibration.state' && event.calibration.finishedAt_ms !== null)

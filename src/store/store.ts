@@ -69,7 +69,7 @@ export interface Store extends Repositories {
    * @param onGap changes may have been missed meanwhile: look at everything again
    * @returns ends it
    */
-  onChange(onChange: (change: StoreChange) => void, onGap?: () => void): () => void;
+  readonly onChange: (onChange: (change: StoreChange) => void, onGap?: () => void) => () => void;
   close(): Promise<void>;
 }
 

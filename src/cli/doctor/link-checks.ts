@@ -23,6 +23,8 @@ export interface LinkOptions {
   hostVersion: string;
   pings: number;
   load: LoadPolicy;
+  /** Say hello under a fence above that of any service before; one that still runs has to be restarted then. */
+  takeOver?: boolean;
 }
 
 /** Round trips above these wait for something that is not the device. */
@@ -54,6 +56,7 @@ export async function linkChecks(options: LinkOptions): Promise<Check[]> {
       random32: () => randomBytes(4).readUInt32LE(),
       clientId: randomBytes(4).readUInt32LE(),
       hostVersion: options.hostVersion,
+      ...(options.takeOver === true && { fence: BigInt(systemClock.wall_ms()) }),
     });
   } catch (error) {
     const opened = ok('open', `${port.label} opens`);

@@ -31,6 +31,12 @@ export interface ServeConfig {
   blobs: string | null;
   /** Whether lines are kept in memory for captures, and whether a failed job freezes one. */
   captures: 'off' | 'asked' | 'failed';
+  /** What other hosts on the same database know this one by; null: made from the machine and the data directory. */
+  hostId: string | null;
+  /** How long a device stays with a host that is not heard of any more. */
+  leaseTerm_ms: number;
+  /** How long running work may go on when the service is told to stop. */
+  stopGrace_ms: number;
   metricsHost: string;
   metricsPort: number;
   /** Demanded of every device that has no demand of its own. */
@@ -57,6 +63,21 @@ export function serveConfig(sources: Sources): ServeConfig {
     dataDir: get('data') ?? '',
     ...databaseSettings(get('database'), get('blobs')),
     captures: check(get('captures'), 'captures', /^(off|asked|failed)$/, 'off, asked or failed') as 'off',
+    hostId:
+      get('hostId') === undefined
+        ? null
+        : check(
+            get('hostId'),
+            'hostId',
+            /^[\w.-]{1,64}$/,
+            'letters, digits, dot, dash and underscore, 64 at most',
+          ),
+    leaseTerm_ms: seconds_ms(
+      get('leaseTerm') ?? (get('database') === undefined ? ALONE_TERM_S : SHARED_TERM_S),
+      'leaseTerm',
+      { from_s: 1, to_s: 600 },
+    ),
+    stopGrace_ms: seconds_ms(get('stopGrace'), 'stopGrace', { from_s: 0, to_s: 600 }),
     metricsHost: get('metricsHost') ?? '',
     metricsPort: port(from, 'metricsPort'),
     expectBackend: devices.every((d) => d.expectBackend === first.expectBackend) ? first.expectBackend : null,
@@ -84,6 +105,21 @@ export function serveConfig(sources: Sources): ServeConfig {
   };
   checkTransportSecurity(config, get('allowPlaintext') === '1');
   return config;
+}
+
+/** Nobody waits for the lease of a host without others; each renewal is a synced write. */
+const ALONE_TERM_S = '60';
+const SHARED_TERM_S = '10';
+
+function seconds_ms(
+  value: string | undefined,
+  name: 'leaseTerm' | 'stopGrace',
+  { from_s, to_s }: { from_s: number; to_s: number },
+): number {
+  const allowed = `seconds from ${from_s} to ${to_s}`;
+  const value_s = Number(check(value, name, /^\d{1,3}(\.\d{1,3})?$/, allowed));
+  if (value_s >= from_s && value_s <= to_s) return value_s * 1000;
+  throw new ConfigError('bad-setting', `${name} is ${value_s}`, `Allowed: ${allowed}.`);
 }
 
 function port(from: Settings, name: SettingName): number {

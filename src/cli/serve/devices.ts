@@ -1,7 +1,8 @@
 // The devices of a service: each with its line, and with what is known of a twin behind it.
 import { randomBytes } from 'node:crypto';
 import { sleep, systemClock, type Clock } from '../../clock/clock.ts';
-import { Device } from '../../device/index.ts';
+import { SharedDevice } from '../../device/index.ts';
+import type { Driving, LeaseKeeper } from '../../jobs/index.ts';
 import type { LineRecorder } from '../../service/index.ts';
 import { watchForReturn, type Port } from '../../transports/index.ts';
 import type { DeviceConfig } from './config.ts';
@@ -26,8 +27,12 @@ export interface DeviceParts {
   onLog: OnLog;
   /** Gets the flight recorder of each line; absent: lines are not kept in memory. */
   recorders?: Map<string, LineRecorder>;
+  /** Keeps the lease of a device. */
+  keeperOf(device: string): LeaseKeeper;
+  /** Connects a device while its lease is held. */
+  drivingOf(device: SharedDevice, keeper: LeaseKeeper): Pick<Driving<object>, 'start' | 'close'>;
   /** Called with each device before it connects. */
-  beforeStart?(device: Device): Promise<void>;
+  beforeStart?(device: SharedDevice): Promise<void>;
   /** Called with what ends each part, as soon as it runs. */
   onStarted(end: () => Promise<void> | void): void;
 }
@@ -50,24 +55,35 @@ export class WrongBackendError extends Error {
  * Starts the devices, and waits until each has answered or is known to be away.
  * @throws {ControlClientError} what answers as the control channel of a twin is none
  * @throws {WrongBackendError}
+ * @throws {StoreError} conflict: a device of this name belongs to another host
  */
 export async function startDevices(
   configs: readonly DeviceConfig[],
   parts: DeviceParts,
-): Promise<Map<string, Device>> {
-  const devices = new Map<string, Device>();
+): Promise<{ devices: Map<string, SharedDevice>; leases: Map<string, LeaseKeeper> }> {
+  const devices = new Map<string, SharedDevice>();
+  const leases = new Map<string, LeaseKeeper>();
   for (const config of configs) {
-    const device = await makeDevice(config, parts);
+    const keeper = parts.keeperOf(config.id);
+    const device = await makeDevice(config, keeper, parts);
+    const driving = parts.drivingOf(device, keeper);
+    parts.onStarted(() => driving.close());
     parts.onStarted(() => device.close());
     await parts.beforeStart?.(device);
+    await driving.start();
     device.start();
     devices.set(device.id, device);
+    leases.set(device.id, keeper);
   }
   await Promise.all(configs.map((config) => firstAnswer(devices.get(config.id), config)));
-  return devices;
+  return { devices, leases };
 }
 
-async function makeDevice(config: DeviceConfig, parts: DeviceParts): Promise<Device> {
+async function makeDevice(
+  config: DeviceConfig,
+  lease: LeaseKeeper,
+  parts: DeviceParts,
+): Promise<SharedDevice> {
   const { clock, lineClock, around, openPort, onLog } = parts;
   const twin = await watchTwin(config, parts);
   const ports = devicePorts({
@@ -82,8 +98,9 @@ async function makeDevice(config: DeviceConfig, parts: DeviceParts): Promise<Dev
     log: onLog,
   });
   parts.recorders?.set(config.id, ports.recorder);
-  return new Device({
+  return new SharedDevice({
     id: config.id,
+    lease,
     url: config.url,
     openPort: ports.open,
     watchForReturn: (callback) => watchForReturn(config.url, callback),
@@ -106,7 +123,7 @@ async function watchTwin({ twinControl }: DeviceConfig, parts: DeviceParts): Pro
 }
 
 /** Waits for the first outcome of connecting. @throws {WrongBackendError} */
-async function firstAnswer(device: Device | undefined, config: DeviceConfig): Promise<void> {
+async function firstAnswer(device: SharedDevice | undefined, config: DeviceConfig): Promise<void> {
   if (device === undefined) return;
   const giveUp = new AbortController();
   await new Promise<void>((resolve) => {

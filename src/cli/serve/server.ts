@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { calibrationProcedures } from '../../calibration/index.ts';
 import { keyIdOf } from '../../certificate/index.ts';
 import { systemClock, type Clock } from '../../clock/clock.ts';
-import type { Device } from '../../device/index.ts';
+import type { SharedDevice } from '../../device/index.ts';
 import { createJobRunner, DeviceControls } from '../../jobs/index.ts';
 import { createMonitoring, listenForScrapes } from '../../monitoring/index.ts';
 import {
@@ -23,6 +23,7 @@ import { keepHouse } from './housekeeping.ts';
 import { Participant } from '../lock-step/participant.ts';
 import { isLoopback, type ServeConfig } from './config.ts';
 import { startDevices, type OnLog } from './devices.ts';
+import { hostId, makeDriving, makeKeeper } from './host.ts';
 import { addressInUse, bootstrap, hostInUrl, makeLog, readTls } from './start-up.ts';
 
 /** What other hosts were asked of a device is read so often, should a notification have been lost. */
@@ -75,10 +76,12 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
     const lockStep = await joinClock(config, onLog);
     if (lockStep !== null) closers.push(() => lockStep.close());
     const deviceClock = lockStep?.clock ?? options.deviceClock ?? systemClock;
+    const holder = hostId(config);
+    const leasing = { config, holder, store, onLog };
     const controls = new DeviceControls({
       store,
       clock,
-      host: null,
+      host: holder,
       hearChanges: (callback) => store.onChange(callback),
       ...(config.database !== null && { pollEvery_ms: LOOK_EVERY_MS }),
       onLog,
@@ -86,8 +89,10 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
     closers.push(() => controls.close());
     const recorders = new Map<string, LineRecorder>();
     const captures = new Captures({ store, recorders, ofFailedJobs: config.captures === 'failed', onLog });
-    const devices = await startDevices(config.devices, {
+    const { devices, leases } = await startDevices(config.devices, {
       ...(config.captures !== 'off' && { recorders }),
+      keeperOf: (device) => makeKeeper(device, leasing),
+      drivingOf: (device, keeper) => makeDriving(device, keeper, leasing),
       beforeStart: (device) => controls.add(device),
       hostVersion: options.version,
       clock: deviceClock,
@@ -97,9 +102,15 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
       onLog,
       onStarted: (end) => closers.push(end),
     });
-    const runner = createJobRunner<Device>({
+    const runner = createJobRunner<SharedDevice>({
       store,
       devices,
+      leases,
+      ...(config.database !== null && {
+        hearChanges: store.onChange.bind(store),
+        lookEvery_ms: LOOK_EVERY_MS,
+      }),
+      stopGrace_ms: config.stopGrace_ms,
       clock,
       deviceClock,
       procedures: calibrationProcedures,
@@ -121,6 +132,7 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
         }),
       jobsByState: () => store.jobs.countByState(),
       wsClients: () => wsClients(),
+      staleWritesRefused: () => runner.counters().staleRefused,
     });
     feedMonitoring({
       runner,

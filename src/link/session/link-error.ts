@@ -60,7 +60,9 @@ const CODES = {
   'fence-stale': {
     retryable: false,
     outcome: 'not_applied',
-    remedy: 'Another host has taken this device over since; stop this one.',
+    remedy:
+      'Another host has driven this device since it booted. A service here: stop it, or let it take a new lease by a ' +
+      'restart. A tool: thermoloop doctor --take-over says hello under a newer fence.',
   },
   refused: {
     retryable: false,

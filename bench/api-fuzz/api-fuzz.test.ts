@@ -1,5 +1,6 @@
 // That the fuzzer can fail: its judge finds what it is there for; and that its requests come from their seed.
 import { describe, expect, it } from 'vitest';
+import { floorGrowth } from './campaign.ts';
 import { Contract } from './contract.ts';
 import { Dice } from './dice.ts';
 import { Judge, type Answer } from './judge.ts';
@@ -61,6 +62,17 @@ describe('the judge', () => {
 
   it('lets a name come back that the client sent', () => {
     expect(found(answer(403, { ...problem, detail: 'no key kysely' }), '/v1/keys/kysely')).toEqual([]);
+  });
+});
+
+describe('the floor of the heap', () => {
+  it('rises with what is kept, not with what is alive for a moment', () => {
+    const noise = [0, 9, 1, 7, 0, 8, 2, 0, 9, 0];
+    const samples = (leak: number): number[] =>
+      Array.from({ length: 40 }, (_, k) => 50 + noise[k % 10] + leak * k);
+    expect(floorGrowth(samples(0))).toBe(0);
+    expect(floorGrowth(samples(0.25))).toBeGreaterThan(4);
+    expect(floorGrowth([1, 2])).toBe(0);
   });
 });
 

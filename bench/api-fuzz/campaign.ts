@@ -1,7 +1,6 @@
 // One service, thousands of requests at it, and what was found: once with keys that are exempt from the rate limit, once
 // with keys that are not.
 import { HelperProcess } from '../link/processes.ts';
-import { trend, type MemorySample } from '../soak/memory.ts';
 import { Contract, type Operation } from './contract.ts';
 import { Dice } from './dice.ts';
 import { Judge, type Answer, type Finding, type FindingKind } from './judge.ts';
@@ -66,7 +65,7 @@ class Campaign {
   readonly #seen = new Set<string>();
   readonly #statuses = new Map<number, number>();
   readonly #reached = new Set<string>();
-  readonly #memory: MemorySample[] = [];
+  readonly #memory: FuzzServiceState[] = [];
   #sent = 0;
   #unanswered = 0;
   #isDead = false;
@@ -98,7 +97,7 @@ class Campaign {
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     const after = this.#isDead ? null : await this.#state();
     for (const line of after?.defects ?? []) this.#options.say(`log: ${line.slice(0, 600)}`);
-    const heap = trend(this.#memory, 'heap_bytes');
+    const heap_MB = this.#memory.map((sample) => sample.heap_bytes / 1e6);
     const limits = requestsPerMinute === 0 ? 'exempt' : `${requestsPerMinute} a minute`;
     this.#options.say(
       `${limits}: ${this.#sent} requests in ${elapsed_s.toFixed(0)} s, statuses ${this.#counts()}`,
@@ -109,8 +108,8 @@ class Campaign {
       statuses: this.#statuses,
       reached: this.#reached,
       operationNames: this.#contract.operations.map(nameOf),
-      heapGrowth_MB: this.#memory.length < 8 ? 0 : heap.growth_MB,
-      heapStart_MB: heap.start_MB,
+      heapGrowth_MB: floorGrowth(heap_MB),
+      heapStart_MB: heap_MB.at(0) ?? NaN,
       filesGrowth: (after?.files ?? before.files) - before.files,
       logLeaks: after?.logLeaks ?? 0,
       unanswered: this.#unanswered,
@@ -247,9 +246,7 @@ class Campaign {
   }
 
   async #remember(): Promise<void> {
-    const { heap_bytes, rss_bytes } = await this.#state();
-    // The line is fitted over requests, not over time.
-    this.#memory.push({ at_s: this.#sent, heap_bytes, rss_bytes });
+    this.#memory.push(await this.#state());
   }
 
   #state(): Promise<FuzzServiceState> {
@@ -260,6 +257,16 @@ class Campaign {
     const sorted = [...this.#statuses].sort(([a], [b]) => a - b);
     return sorted.map(([status, count]) => `${status}: ${count}`).join(', ');
   }
+}
+
+/**
+ * How much the floor of the heap rose: the least of the last quarter over the least of the second one. What is alive for a
+ * moment, such as a job with its samples, stands above the floor; the first quarter belongs to caches and compiled code.
+ */
+export function floorGrowth(samples: readonly number[]): number {
+  const quarter = Math.floor(samples.length / 4);
+  if (quarter === 0) return 0;
+  return Math.min(...samples.slice(-quarter)) - Math.min(...samples.slice(quarter, 2 * quarter));
 }
 
 /** Keeps the ids of what was made or listed; of keys only of those that the fuzzer made. */

@@ -12,8 +12,8 @@ const REQUESTS = 40_000;
 const REQUESTS_MIN = 20_000;
 /** In the second half: some requests get through, most do not. */
 const LIMITED_PER_MINUTE = 300;
-/** Fitted growth of the heap after the first quarter, per half: 500 bytes a request would be 7.5 MB over 15,000. */
-const HEAP_GROWTH_MAX_MB = 6;
+/** Rise of the floor of the heap per half: 400 bytes a request would be 4 MB over the 10,000 between its quarters. */
+const HEAP_GROWTH_MAX_MB = 4;
 /** Connections of the database and the log may come and go. */
 const FILES_GROWTH_MAX = 8;
 

@@ -30,7 +30,9 @@ export class QueueHolds {
     const { device, store, controls } = this.#options;
     const hold = controls.holdFor(device, null);
     const lease = controls.of(device).lease?.id ?? null;
-    for (const reason of OURS) {
+    // The queue is looked at twice for every job, and mostly nothing is held.
+    const someHeld = (await store.jobs.list({ device, state: ['held'], limit: 1 })).length > 0;
+    for (const reason of someHeld ? OURS : []) {
       const stays = hold?.reason === reason && (reason !== 'lease' || lease === this.#lease);
       if (!stays) await this.#all(() => store.jobs.releaseHeld(device, reason, AT_ONCE));
     }

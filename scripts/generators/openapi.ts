@@ -14,6 +14,7 @@ export async function outputs(): Promise<Map<string, string>> {
     runner: { onEvent: () => () => undefined } as unknown as JobRunner,
     devices: new Map(),
     captures: {} as Captures,
+    twins: new Map(),
     controls: { onChange: () => () => undefined } as unknown as DeviceControls,
     clock: systemClock,
     randomBytes: (count) => new Uint8Array(count),

@@ -38,6 +38,7 @@ import { problemRoutes } from './routes/problems.ts';
 import { sampleRoutes } from './routes/samples.ts';
 import { telemetryRoutes } from './routes/telemetry.ts';
 import { ticketRoutes } from './routes/tickets.ts';
+import { twinRoutes } from './routes/twins.ts';
 
 /** Every body but a model's. */
 const BODY_BYTES_MAX = 2 ** 20;
@@ -103,6 +104,7 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   await app.register(calibrationRoutes(context));
   await app.register(activeCalibrationRoutes(context));
   await app.register(captureRoutes(context));
+  await app.register(twinRoutes(context));
   await app.register(keyRoutes(context, (keyId) => hub.closeKey(keyId)));
   await app.register(ticketRoutes(context));
   await app.register(auditRoutes(context));

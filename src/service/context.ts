@@ -5,6 +5,7 @@ import type { DeviceFault, DeviceFaultName, Series, SeriesQuery, TelemetryStatus
 import type { DeviceControls, JobRunner, RelaxDevice } from '../jobs/index.ts';
 import type { Captures } from './captures/captures.ts';
 import type { CertificateKeys, KeyLimits, Store } from '../store/index.ts';
+import type { TwinChannel } from './twins/channel.ts';
 
 /** A device as the API shows it; `Device` of src/device satisfies it, and so does a fake in a test. */
 export interface ServiceDevice extends Omit<RelaxDevice, 'relax'> {
@@ -37,6 +38,8 @@ export interface ServiceOptions {
   controls: DeviceControls;
   /** What their lines have carried. */
   captures: Captures;
+  /** Control channels of those that are twins, by device. */
+  twins: ReadonlyMap<string, TwinChannel>;
   /** Real time: keys, waiting requests, timestamps. */
   clock: Clock;
   /** The time of the devices where it is another one. */

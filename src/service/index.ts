@@ -9,3 +9,4 @@ export { problemsMarkdown } from './problems/page.ts';
 export { problemCodes, problemTable } from './problems/table.ts';
 export { Captures } from './captures/captures.ts';
 export type { FrozenLine, LineRecorder } from './captures/captures.ts';
+export type { TwinChannel } from './twins/channel.ts';

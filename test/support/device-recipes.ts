@@ -99,6 +99,27 @@ export const deviceRecipes: Readonly<Record<string, Recipe>> = {
   'GET /v1/captures': { ask: () => ({ path: '/v1/captures' }), status: 200 },
   'GET /v1/captures/:id': { ask: async (kitchen) => ({ path: await captureOf(kitchen) }), status: 200 },
   'DELETE /v1/captures/:id': { ask: async (kitchen) => ({ path: await captureOf(kitchen) }), status: 204 },
+  'GET /v1/twins': { ask: () => ({ path: '/v1/twins' }), status: 200 },
+  'GET /v1/twins/:id': { ask: () => ({ path: `/v1/twins/${DEVICE}` }), status: 200 },
+  'GET /v1/twins/:id/faults': { ask: () => ({ path: `/v1/twins/${DEVICE}/faults` }), status: 200 },
+  'PUT /v1/twins/:id/faults': {
+    ask: () => ({ path: `/v1/twins/${DEVICE}/faults`, body: { faults: [] } }),
+    status: 200,
+    usesDevice: true,
+  },
+  'DELETE /v1/twins/:id/faults': {
+    ask: () => ({ path: `/v1/twins/${DEVICE}/faults` }),
+    status: 204,
+    usesDevice: true,
+  },
+  'DELETE /v1/twins/:id/faults/:fault': {
+    ask: ({ service }) => {
+      service.device.channel.faults = [{ id: 'fault-9', component: 'link', type: 'off' }];
+      return { path: `/v1/twins/${DEVICE}/faults/fault-9` };
+    },
+    status: 204,
+    usesDevice: true,
+  },
 };
 
 /** As it was before: ready, not stopped, and nobody's. */

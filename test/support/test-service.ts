@@ -32,7 +32,47 @@ import { createService } from '../../src/service/app.ts';
 import { Captures, type FrozenLine, type LineRecorder } from '../../src/service/captures/captures.ts';
 import { mintKey } from '../../src/service/auth/keys.ts';
 import { roles, type Role } from '../../src/service/auth/matrix.ts';
+import type { TwinChannel } from '../../src/service/twins/channel.ts';
 import type { ServiceDevice, ServiceOptions } from '../../src/service/context.ts';
+
+/** A control channel that plants what it is told, and refuses the component `wrong`. */
+export class FakeChannel implements TwinChannel {
+  faults: { id: string; component: string; type: string }[] = [];
+  isAway = false;
+  /** Instead of any answer. */
+  nonsense: unknown;
+  #planted = 0;
+  async call(
+    method: string,
+    params: { id?: string; component?: string; type?: string } = {},
+  ): Promise<unknown> {
+    const refuse = (code: string, reason: string | null): Error =>
+      Object.assign(new Error(`no: ${reason}`), { code, reason, remedy: 'Do otherwise.', retryable: false });
+    if (this.isAway) throw refuse('control-unreachable', null);
+    if (this.nonsense !== undefined) return this.nonsense;
+    const { id, component = '', type = '' } = params;
+    const times = { plantedAt_s: 0, startsAt_s: 0, endsAt_s: null, inForce: true };
+    switch (method) {
+      case 'twin.describe':
+        return { uid: 'cafe', units: 8, profile: { name: 'ideal', digest: 'sha256:00' }, speed: 1 };
+      case 'profile.get':
+        return { digest: 'sha256:00', profile: { version: 1 } };
+      case 'faults.list':
+        return { deviceTime_s: 5, faults: this.faults.map((fault) => ({ ...fault, ...times })) };
+      case 'faults.inject':
+        if (component === 'wrong') throw refuse('control-refused', 'invalid-fault');
+        this.faults.push({ id: `fault-${(this.#planted += 1)}`, component, type });
+        return { fault: { ...this.faults.at(-1), ...times } };
+      case 'faults.clear':
+        if (!this.faults.some((fault) => fault.id === id)) throw refuse('control-refused', 'unknown-fault');
+        this.faults = this.faults.filter((fault) => fault.id !== id);
+        return { cleared: 1 };
+      default:
+        this.faults = [];
+        return { cleared: 0 };
+    }
+  }
+}
 
 /** A fake device with what the API shows beside what the runner uses. */
 export class ApiDevice extends FakeDevice implements ServiceDevice, ControlledDevice {
@@ -72,6 +112,8 @@ export class ApiDevice extends FakeDevice implements ServiceDevice, ControlledDe
         encode: () => Promise.resolve(this.line?.bytes ?? new Uint8Array(0)),
       },
   };
+  /** The control channel of the twin. */
+  readonly channel = new FakeChannel();
   /** What stop() reports. */
   stopReport: StopReport = { confirmed: true, endedOperation: false, duration_s: 0.001, reason: null };
   stops = 0;
@@ -189,6 +231,7 @@ export async function startTestService(
     devices,
     controls,
     captures,
+    twins: new Map([[device.id, device.channel]]),
     clock,
     randomBytes,
     certificateKeys: await openCertificateKeys({ dataDir, wall_ms: clock.wall_ms(), idOf: keyIdOf }),

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { sleep, systemClock, type Clock } from '../../clock/clock.ts';
 import { SharedDevice } from '../../device/index.ts';
 import type { Driving, LeaseKeeper } from '../../jobs/index.ts';
-import type { LineRecorder } from '../../service/index.ts';
+import type { LineRecorder, TwinChannel } from '../../service/index.ts';
 import { watchForReturn, type Port } from '../../transports/index.ts';
 import type { DeviceConfig } from './config.ts';
 import { devicePorts } from './device-port.ts';
@@ -31,6 +31,8 @@ export interface DeviceParts {
   keeperOf(device: string): LeaseKeeper;
   /** Connects a device while its lease is held. */
   drivingOf(device: SharedDevice, keeper: LeaseKeeper): Pick<Driving<object>, 'start' | 'close'>;
+  /** Gets the control channel of each twin that has one. */
+  twins?: Map<string, TwinChannel>;
   /** Called with each device before it connects. */
   beforeStart?(device: SharedDevice): Promise<void>;
   /** Called with what ends each part, as soon as it runs. */
@@ -86,6 +88,7 @@ async function makeDevice(
 ): Promise<SharedDevice> {
   const { clock, lineClock, around, openPort, onLog } = parts;
   const twin = await watchTwin(config, parts);
+  if (twin !== null) parts.twins?.set(config.id, twin);
   const ports = devicePorts({
     url: config.url,
     deviceId: config.id,

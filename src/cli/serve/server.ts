@@ -16,6 +16,7 @@ import {
   readingOf,
   scrapeGuard,
   type LineRecorder,
+  type TwinChannel,
 } from '../../service/index.ts';
 import { openCertificateKeys, openStore } from '../../store/index.ts';
 import type { Port } from '../../transports/index.ts';
@@ -88,11 +89,13 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
     });
     closers.push(() => controls.close());
     const recorders = new Map<string, LineRecorder>();
+    const twins = new Map<string, TwinChannel>();
     const captures = new Captures({ store, recorders, ofFailedJobs: config.captures === 'failed', onLog });
     const { devices, leases } = await startDevices(config.devices, {
       ...(config.captures !== 'off' && { recorders }),
       keeperOf: (device) => makeKeeper(device, leasing),
       drivingOf: (device, keeper) => makeDriving(device, keeper, leasing),
+      twins,
       beforeStart: (device) => controls.add(device),
       hostVersion: options.version,
       clock: deviceClock,
@@ -146,6 +149,7 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
       devices,
       controls,
       captures,
+      twins,
       clock,
       deviceClock,
       randomBytes: (count) => randomBytes(count),

@@ -166,6 +166,23 @@ describe('serve --twin-control', () => {
     expect(await api.relax()).toEqual(healthy);
   });
 
+  it('plants and clears over the API, as a whole or not at all', async () => {
+    const { twin, device, control } = await startTwin(1n);
+    const api = await startService(device, control);
+    const path = '/v1/twins/chip-0/faults' as '/v1/devices';
+    const put = (...faults: object[]) => api.client.json('PUT', path, { faults });
+    const magnitude = { value: 512, unit: 'codes' };
+    await put({ component: 'readout', type: 'stuck', target: { unit: 3 }, magnitude });
+    await faultsBecome(api, true);
+    expect((await api.relax()).faultsActive).toBe(true);
+    const refused = put({ component: 'link', type: 'drift' });
+    await expect(refused).rejects.toMatchObject({ code: 'validation-failed' });
+    expect(twin.faults.views()).toMatchObject([{ component: 'readout', target: { unit: 3 } }]);
+    await put();
+    await faultsBecome(api, false);
+    expect(twin.faults.views()).toEqual([]);
+  });
+
   it('counts what nobody can say as planted, and asks again', async () => {
     const { device, control, closeControl, openControl } = await startTwin(1n);
     const api = await startService(device, control);

@@ -62,6 +62,16 @@ export class TwinWatch implements InjectedFaults {
     }
   }
 
+  /**
+   * Asks the twin something else.
+   * @throws {ControlClientError} control-unreachable while the channel is not open; control-refused, control-lost
+   */
+  call(method: string, params?: object): Promise<unknown> {
+    if (this.#control !== null) return this.#control.call(method, params);
+    const message = `the twin at ${this.#options.address} does not answer`;
+    return Promise.reject(new ControlClientError('control-unreachable', message));
+  }
+
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();

@@ -21,4 +21,7 @@ export const DEVICES_CHAPTER = `## Devices in use
   \`GET /v1/captures/{id}\` downloads it (scope \`capture:read\`: it holds models and samples). With
   \`THERMOLOOP_CAPTURES=failed\` a job that fails keeps one too, named in \`failure.capture\`; 16 of those per device. \`replay:FILE\` plays one that is \`replayable\`,
   that is begins with the connection.
+* **Twins**: \`GET /v1/twins\` lists the devices that are twins and whose control channel the service knows (\`THERMOLOOP_TWIN_CONTROL\`). \`PUT /v1/twins/{id}/faults\` with
+  \`{"faults": [{"component": "readout", "type": "stuck", "target": {"unit": 3}}]}\` (scope \`twin:fault\`) plants these and no others, \`DELETE\` clears them; [twin.md](twin.md) has every
+  fault. A chip is refused with \`403 fault-not-allowed\`. The clock of a twin is set when it starts, not here.
 `;

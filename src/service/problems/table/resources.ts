@@ -88,6 +88,27 @@ export const resourceProblems = {
     'Somebody else changed the resource in between, or a given id exists already.',
     'Read the present state and decide again.',
   ),
+  'unknown-fault': entry(
+    404,
+    'There is no such fault',
+    'final',
+    'The twin has no planted fault with this id; it may have ended by itself.',
+    'List them with GET /v1/twins/{id}/faults.',
+  ),
+  'fault-not-allowed': entry(
+    403,
+    'Faults cannot be planted in this device',
+    'final',
+    'A fault is to be planted in a chip, or in a twin whose control channel the service does not know.',
+    'Name a twin that GET /v1/twins lists. For a bad line to a chip use a chaos+ address.',
+  ),
+  'twin-unreachable': entry(
+    503,
+    'The control channel of the twin does not answer',
+    'retry',
+    'The twin has ended, or closed its control channel; the service asks again every second.',
+    'Start the twin again with --control at the address that THERMOLOOP_TWIN_CONTROL names.',
+  ),
   'nothing-recorded': entry(
     409,
     'Nothing of the line is kept',

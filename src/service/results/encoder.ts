@@ -1,8 +1,8 @@
-// Makes files of samples without holding up the event loop: what is more than a millisecond of work goes to one worker
+// Makes files of samples without holding up the event loop: what is more than a millisecond of work goes to a worker
 // thread, one file at a time, and what a pass over a file has found out is kept, so that no digest is taken twice.
 import { StoreError, type Store } from '../../store/index.ts';
 import { Thread, ownBuffers } from '../../threads/index.ts';
-import type { SampleFormat } from './formats.ts';
+import { entryOf, type SampleFormat } from './formats.ts';
 import { encodeSamples } from './encode.ts';
 import type { EncodeTask, Encoded, FileFacts, SampleLayout, SampleSource } from './source.ts';
 import type { ThreadAnswer } from './encode-thread.ts';
@@ -21,7 +21,10 @@ export interface FileOf {
 export class SampleEncoder {
   readonly #store: Pick<Store, 'blobs'>;
   readonly #facts = new Map<string, FileFacts>();
-  readonly #thread = new Thread<EncodeTask, ThreadAnswer>(import.meta.url, './encode-thread');
+  /** One pass over stored bytes: tenths of a second. */
+  readonly #passes = new Thread<EncodeTask, ThreadAnswer>(import.meta.url, './encode-thread');
+  /** Text and tables, which take seconds: the others do not wait for them. */
+  readonly #makings = new Thread<EncodeTask, ThreadAnswer>(import.meta.url, './encode-thread');
 
   constructor(store: Pick<Store, 'blobs'>) {
     this.#store = store;
@@ -49,12 +52,13 @@ export class SampleEncoder {
     return encoded;
   }
 
-  close(): Promise<void> {
-    return this.#thread.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#passes.close(), this.#makings.close()]);
   }
 
   async #inThread(file: FileOf, signal: AbortSignal): Promise<Encoded> {
-    const answer = await this.#thread.run(async () => {
+    const thread = entryOf(file.format).ranges ? this.#passes : this.#makings;
+    const answer = await thread.run(async () => {
       signal.throwIfAborted();
       const task = await this.#task(file);
       return { value: task, transfer: ownBuffers(task.source.codes, task.source.heat) };

@@ -12,7 +12,7 @@ same bytes for ever: after a restart, an upgrade, a backup and a restore.
 | \`npz\` | \`application/x-npz\` | \`x\`, \`time_s\`, \`heat_kT\` where it was recorded, stored without compression | yes | member \`provenance\`: JSON text as uint8 |
 | \`csv\` | \`text/csv\` | a line for every read of every sample: sample, read, time_s, label, heat_kT, x0, x1, ...; up to 2,000,000 numbers | no | first line, \`# \` and JSON |
 | \`arrow\` | \`application/vnd.apache.arrow.stream\` | an IPC stream, a row for every read of every sample; x is a FixedSizeList of float32; up to 67 million numbers | no | \`thermoloop.provenance\` of the schema |
-| \`parquet\` | \`application/vnd.apache.parquet\` | the same rows; x is a LIST of float; up to 67 million numbers | no | \`thermoloop.provenance\` of the file |
+| \`parquet\` | \`application/vnd.apache.parquet\` | the same rows; x is a LIST of float; up to 16 million numbers | no | \`thermoloop.provenance\` of the file |
 | \`raw\` | \`application/octet-stream\` | the readout codes as they are stored, int16 little-endian; x = code * \`Thermoloop-State-Scale\` | yes | header only |
 
 * **Provenance** is the same JSON in each place and in the header \`Thermoloop-Provenance\`: job, device with uid, backend, firmware and schema, planted

@@ -78,8 +78,9 @@ class Blobs implements BlobStore {
     return this.#guarded(`reading ${digest}`, async () => {
       const found = await this.#first(digest, async (place, name) => {
         const info = await place.stat(name);
+        if (info === null) return null;
         const bytes = await place.read(name, from, to);
-        return info === null || bytes === null ? null : { info, bytes };
+        return bytes === null ? null : { info, bytes };
       });
       const length = Math.max(0, Math.min(to, found.info.bytes) - from);
       if (found.bytes.length === length) return found.bytes;

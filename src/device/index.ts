@@ -3,6 +3,7 @@ export { Device } from './device.ts';
 export { SharedDevice, type DeviceFacts } from './shared-device.ts';
 export { DeviceError, deviceErrorCodes } from './errors.ts';
 export type { DeviceErrorCode, DeviceErrorDetails, DeviceOutcome, DeviceReason } from './errors.ts';
+export { lineRate_Bps } from './line-rate.ts';
 export { openDevice } from './open-device.ts';
 export type { OpenDeviceOptions } from './open-device.ts';
 export { STOP_LIMIT_MS } from './safe-stop.ts';

@@ -5443,6 +5443,15 @@ export interface components {
                 trip_C: number;
                 clear_C: number;
             } | null;
+            /** @description Of unitsMax units with one read; fewer units go faster in proportion */
+            maxSampleRate: {
+                /** @description One read of all units, packed */
+                bytesPerSample: number;
+                /** @description What the line carries at most; null: its address does not tell (TCP, USB) */
+                line_Bps: number | null;
+                /** @description At most, without the time of the runs */
+                samples_per_s: number | null;
+            };
             schemaHash: string | null;
         };
         JobSubmissionInput: {
@@ -6520,6 +6529,15 @@ export interface components {
                 trip_C: number;
                 clear_C: number;
             } | null;
+            /** @description Of unitsMax units with one read; fewer units go faster in proportion */
+            maxSampleRate: {
+                /** @description One read of all units, packed */
+                bytesPerSample: number;
+                /** @description What the line carries at most; null: its address does not tell (TCP, USB) */
+                line_Bps: number | null;
+                /** @description At most, without the time of the runs */
+                samples_per_s: number | null;
+            };
             schemaHash: string | null;
         };
         JobSubmission: {

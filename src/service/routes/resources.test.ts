@@ -39,6 +39,9 @@ describe('devices', () => {
   it('says what they can do, or that they have not said it yet', async () => {
     const known = await get('/v1/devices/chip-0/capabilities');
     expect(known.json()).toMatchObject({ device: 'chip-0', unitsMax: 8, seed: true, schemaHash: '1cc9d8e7' });
+    // 8 units of 12 bits; what a TCP address carries nobody knows.
+    const maxSampleRate = { bytesPerSample: 12, line_Bps: null, samples_per_s: null };
+    expect(known.json()).toMatchObject({ maxSampleRate });
     const { capabilities } = service.device;
     service.device.capabilities = null;
     const unknown = await get('/v1/devices/chip-0/capabilities');

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import type { ServiceDevice } from '../context.ts';
 import type { DeviceUse } from '../../jobs/index.ts';
-import { deviceFaultNames } from '../../device/index.ts';
+import { deviceFaultNames, lineRate_Bps } from '../../device/index.ts';
+import { recordBytes } from '../../physics/index.ts';
 import { clock } from './common.ts';
 import { activeCalibration, type ActiveCalibration } from './active-calibrations.ts';
 import { deviceUse, useView } from './device-control.ts';
@@ -100,6 +101,16 @@ export const capabilities = z
       description:
         'Die temperatures that the device enforces: it idles between batches, fails the run, takes the clearing of that fault',
     }),
+    maxSampleRate: z
+      .object({
+        bytesPerSample: z.int().meta({ description: 'One read of all units, packed' }),
+        line_Bps: z
+          .number()
+          .nullable()
+          .meta({ description: 'What the line carries at most; null: its address does not tell (TCP, USB)' }),
+        samples_per_s: z.number().nullable().meta({ description: 'At most, without the time of the runs' }),
+      })
+      .meta({ description: 'Of unitsMax units with one read; fewer units go faster in proportion' }),
     schemaHash: z.string().nullable(),
   })
   .meta({ id: 'Capabilities', description: 'From the handshake and GetCapabilities of the device itself' });
@@ -141,6 +152,14 @@ export function capabilitiesView(
   return {
     device: source.id,
     ...of,
+    maxSampleRate: maxSampleRate(source.url, of.unitsMax),
     schemaHash: source.identity && source.identity.schemaHash,
   };
+}
+
+/** The honest bound from line and readout (service-api, section 15). */
+function maxSampleRate(url: string, units: number): z.infer<typeof capabilities>['maxSampleRate'] {
+  const bytesPerSample = recordBytes(units, 1);
+  const line_Bps = lineRate_Bps(url);
+  return { bytesPerSample, line_Bps, samples_per_s: line_Bps === null ? null : line_Bps / bytesPerSample };
 }

@@ -11,7 +11,10 @@ export async function outputs(): Promise<Map<string, string>> {
   // Only registered, never asked: the document needs neither a store nor a device.
   const app = await createService({
     store: { onChange: () => () => undefined } as unknown as Store,
-    runner: { onEvent: () => () => undefined } as unknown as JobRunner,
+    runner: {
+      onEvent: () => () => undefined,
+      watchSamples: () => () => undefined,
+    } as unknown as JobRunner,
     devices: new Map(),
     captures: {} as Captures,
     twins: new Map(),

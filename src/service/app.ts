@@ -28,6 +28,7 @@ import { certificateRoutes } from './routes/certificates.ts';
 import { deviceControlRoutes } from './routes/device-control.ts';
 import { deletionRoutes } from './routes/deletions.ts';
 import { deviceRoutes } from './routes/devices.ts';
+import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { keyRoutes } from './routes/keys.ts';
@@ -71,6 +72,13 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   registerErrors(app);
+  const hub = new LiveHub(context);
+  app.decorate('liveClients', () => hub.size);
+  // Before the WebSocket plugin's own, which closes sockets without a word.
+  app.addHook('preClose', async () => {
+    closing.abort(new ProblemError('service-stopping', 'The service is shutting down.'));
+    hub.close();
+  });
   await registerWebSocket(app);
   registerCorrelation(app, options);
   app.addHook('onRoute', (route) => {
@@ -83,12 +91,6 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   registerScopes(app);
   await registerOpenApi(app);
 
-  const hub = new LiveHub(context);
-  app.decorate('liveClients', () => hub.size);
-  app.addHook('preClose', async () => {
-    closing.abort(new ProblemError('service-stopping', 'The service is shutting down.'));
-    hub.close();
-  });
   await app.register(healthRoutes(context));
   await app.register(aboutRoutes({ ...context, requestsPerMinute }));
   await app.register(problemRoutes());
@@ -105,10 +107,11 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   await app.register(activeCalibrationRoutes(context));
   await app.register(captureRoutes(context));
   await app.register(twinRoutes(context));
-  await app.register(keyRoutes(context, (keyId) => hub.closeKey(keyId)));
+  await app.register(keyRoutes(context, (keyId) => void hub.keyChanged(keyId)));
   await app.register(ticketRoutes(context));
   await app.register(auditRoutes(context));
-  await app.register(liveRoutes(hub));
+  await app.register(liveRoutes(context, hub));
+  await app.register(eventRoutes(context, hub));
   return app;
 }
 

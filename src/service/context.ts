@@ -1,7 +1,14 @@
 // What the service is made of: everything from outside that routes use, handed in once by createService.
 import type { FastifyBaseLogger } from 'fastify';
 import type { Clock, ClockFacts } from '../clock/clock.ts';
-import type { DeviceFault, DeviceFaultName, Series, SeriesQuery, TelemetryStatus } from '../device/index.ts';
+import type {
+  DeviceCounters,
+  DeviceFault,
+  DeviceFaultName,
+  Series,
+  SeriesQuery,
+  TelemetryStatus,
+} from '../device/index.ts';
 import type { DeviceControls, JobRunner, RelaxDevice } from '../jobs/index.ts';
 import type { Captures } from './captures/captures.ts';
 import type { CertificateKeys, KeyLimits, Store } from '../store/index.ts';
@@ -23,7 +30,14 @@ export interface ServiceDevice extends Omit<RelaxDevice, 'relax'> {
   readonly clock: ClockFacts;
   /** What it has latched; empty while it is away. */
   readonly faults: readonly DeviceFault[];
-  readonly telemetry: { readonly status: TelemetryStatus; series(query: SeriesQuery): Series };
+  readonly telemetry: {
+    readonly status: TelemetryStatus;
+    series(query: SeriesQuery): Series;
+    /** Calls back after every reading, where this process has the device; returns what ends it. */
+    onReading?(callback: () => void): () => void;
+  };
+  /** Where this process has the device. */
+  counters?(): DeviceCounters;
   /** Grows with every change. */
   readonly revision: number;
   /** Rejects with what the device says against it. */

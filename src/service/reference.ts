@@ -59,7 +59,7 @@ Generated from the routes of \`src/service\` (\`npm run generated\`).
 
 ## For every request
 
-* **Key**: \`Authorization: Bearer tlk_<id>_<secret>\`. Only \`/healthz\`, \`/readyz\`, \`/openapi.json\`, \`/docs\`, \`/problems\` and
+* **Key**: \`Authorization: Bearer tlk_<id>_<secret>\`. Only \`/healthz\`, \`/readyz\`, \`/openapi.json\`, \`/asyncapi.json\`, \`/docs\`, \`/problems\` and
   \`/v1/certificate-keys\` need none.
 * **Which device answered**: \`Thermoloop-Device\` and \`Thermoloop-Backend\` (\`chip\`, \`twin\`; \`unknown\` before the first handshake) are on every
   answer that concerns a device. The device itself says which it is; the service never guesses and never falls back to a twin.
@@ -138,18 +138,41 @@ job, whose clock). It is signed when it is first asked for and kept, so it stays
 
 ## Events
 
-\`GET /v1/ws\` with the Authorization header. Text messages in JSON:
+What happens to jobs, calibrations and devices is one stream of events with rising numbers (\`seq\`). \`GET /v1/ws\` gives it over a WebSocket,
+\`GET /v1/events\` as server-sent events; every message of both is in [asyncapi.json](asyncapi.json) (\`GET /asyncapi.json\` of a running service).
 
-| From | Message |
+| From | Message on the WebSocket |
 |---|---|
-| service | \`{"type": "hello", "protocol": {"min": 1, "max": 1}, "server", "epoch", "devices": [{"id", "backend", "uid"}]}\`; another \`epoch\` means that the service was restarted |
-| client | \`{"type": "hello", "protocol": 1}\` (optional) |
-| client | \`{"type": "subscribe", "topics": ["job.*", "device.state", "calibration.*"], "device"?}\`, \`unsubscribe\` likewise |
-| service | \`{"type": "snapshot", "topic", "seq", "state": [...]}\`: for \`job.*\` and \`calibration.*\` what is queued or running |
-| service | \`{"type": "event", "topic", "seq", "time", "device", "backend", "data"}\`; topics \`job.state\`, \`job.progress\`, \`calibration.state\`, \`calibration.progress\`, \`device.state\` |
-| client | \`{"type": "ping", "nonce"?}\`, answered by \`{"type": "pong", "nonce", "time"}\` |
-| service | \`{"type": "lagged", "dropped"}\`, \`{"type": "error", "code", "detail"}\` |
+| service | \`hello\`: \`epoch\` (of this run of the service), \`seq\`, \`resumeWindow_s\`, topics, devices |
+| client | \`{"type": "subscribe", "topics": ["job.*", "device.state"], "device"?, "job"?, "minInterval_ms"?}\`, and \`unsubscribe\` |
+| service | \`snapshot\` of each topic (of jobs and calibrations those that have not ended), then \`event\`s after its \`seq\`, in order, each once |
+| client | \`{"type": "resume", "epoch", "seq", "subscriptions": [{"topics", ...}]}\` instead of subscribe, after a reconnect |
+| service | \`resumed\`: \`continues\`, then the events since \`seq\` without gap or repetition; otherwise a \`reason\`, and snapshots |
+| client | \`ping\`, answered by \`pong\` |
+| service | \`lagged\`, \`error\` (as a problem), \`goodbye\` (the service stops; \`retryAfter_s\`) |
 
-A client that leaves more than 64 kB unread loses progress events (\`lagged\` counts them), and after 5 s, or at 1 MB, the socket is
-closed with 4008. 4001: the key was revoked or has expired. 4000: no common protocol. 1001: the service stops.
+* **Topics**: \`job.*\` (\`job.state\`, \`job.progress\`; own jobs, all with \`job:read:all\`), \`calibration.*\`, \`device.state\`, \`link.stats\` (once a second)
+  and \`telemetry\` (at most ten times a second), the last two made only while somebody listens, and \`job.samples\`.
+* **Resume**: \`seq\` is the greatest that was seen. Events are kept for \`resumeWindow_s\` (120 s), or less when they pass 16 MB. An event may tell what
+  a snapshot already holds; then its \`revision\` is no greater. \`minInterval_ms\` holds back progress, telemetry, link.stats and sample frames,
+  never states; a value that was held back has the number it was born with.
+* **Slow readers**: a client that leaves more than 64 kB unread loses progress, telemetry and sample frames (\`lagged\` counts them); its events of
+  state wait; after 5 s of that it is closed with 4008. Nobody else waits for it.
+* **Close codes**: 1001 the service stops, 4000 no common protocol, 4001 the key was revoked or has expired, 4008 too slow, 4029 more than 100
+  messages without waiting for an answer, 1009 a message above 64 kB.
+* **Server-sent events**: \`?topics=job.*,device.state&device=&job=&minInterval_ms=\`; \`event\` is the topic, \`data\` the message, \`id\` is \`EPOCH:SEQ\`, and
+  \`Last-Event-ID\` resumes. A comment every 15 s keeps proxies awake. No \`job.samples\`.
+
+**Samples while they arrive** (\`job.samples\`): a \`stream\` message binds a number to job, attempt, device, backend, \`shape\` (samples, reads, units), dtype and
+\`stateScale\`. Binary frames follow, little-endian:
+
+| Bytes | Type | What |
+|---|---|---|
+| 0-1 | uint16 | the number of the \`stream\` |
+| 2-3 | uint16 | 0 |
+| 4-7 | uint32 | the number of the first sample of the frame, from 0 |
+| 8- | int16 | readout codes, [samples][reads][units]; times \`stateScale\` they are x |
+
+They are provisional: \`stream.end\` says \`verified\` when the digest of the run matched and the job has its samples (with the SHA-256 of all codes), or
+\`withdrawn\` when the attempt ended otherwise. A slow client misses frames; \`GET /v1/jobs/{id}/samples\` has them all.
 `;

@@ -37,6 +37,10 @@ export class FakeDevice implements RelaxDevice {
   held = false;
   /** The next run fails with this. */
   failWith: Error | null = null;
+  /** The next run fails with this after its samples have come. */
+  failAfterSamples: Error | null = null;
+  /** Samples that were told before the end of a run, over all runs. */
+  samplesTold = 0;
   readonly #listeners = new Set<() => void>();
   #released = Promise.withResolvers<void>();
   #started = Promise.withResolvers<void>();
@@ -79,25 +83,31 @@ export class FakeDevice implements RelaxDevice {
       if (this.failWith !== null) throw this.failWith;
       options.onProgress?.({ phase: 'reading', done: request.samples, total: request.samples });
       const result = resultOf(request);
-      tellSamples(result, options);
+      this.samplesTold += tellSamples(result, options);
+      if (this.failAfterSamples !== null) throw this.failAfterSamples;
       return result;
     } finally {
       this.failWith = null;
+      this.failAfterSamples = null;
       // Not when a test has taken the device away meanwhile.
       if ((this.state as string) === 'running') this.become('ready');
     }
   }
 }
 
-/** The first sample alone, then the others, as a link that is slow at first. */
-function tellSamples({ codes, samples }: RelaxResult, options: OperationOptions): void {
+/** The first sample alone, then the others, as a link that is slow at first. Returns how many were wanted. */
+function tellSamples({ codes, samples }: RelaxResult, options: OperationOptions): number {
   const perSample = codes.length / samples;
+  let told = 0;
   for (const [from, to] of [
     [0, 1],
     [1, samples],
-  ])
-    if (from < to && options.wantsSamples?.() !== false)
-      options.onSamples?.(codes.slice(from * perSample, to * perSample), from);
+  ]) {
+    if (from >= to || options.onSamples === undefined || options.wantsSamples?.() === false) continue;
+    options.onSamples(codes.slice(from * perSample, to * perSample), from);
+    told += to - from;
+  }
+  return told;
 }
 
 /** Who the fake says it is, in every result. */

@@ -92,6 +92,8 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   'POST /v1/tickets': { ask: () => ({ path: '/v1/tickets' }), status: 201 },
   'GET /v1/audit': get('/v1/audit'),
   'GET /v1/ws': get('/v1/ws', 426),
+  // The stream has no end that a test could wait for; whoever gets past the guard is told of the topic.
+  'GET /v1/events': get('/v1/events?topics=none', 422),
   ...deviceRecipes,
 };
 

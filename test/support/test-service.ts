@@ -10,8 +10,12 @@ import {
   type StopReport,
   type DeviceFault,
   type DeviceFaultName,
+  type DeviceCounters,
   type TelemetryStatus,
+  type TelemetryValues,
 } from '../../src/device/index.ts';
+import { DeviceCounting } from '../../src/device/counters.ts';
+import { newLinkCounters } from '../../src/link/session/counters.ts';
 import { FakeDevice } from '../fakes/relax-device.ts';
 import {
   DeviceControls,
@@ -97,8 +101,28 @@ export class ApiDevice extends FakeDevice implements ServiceDevice, ControlledDe
     maxAge_s: 10,
     readings: 0,
   };
+  readonly #onReading = new Set<() => void>();
   get telemetry(): ServiceDevice['telemetry'] {
-    return { status: this.telemetryStatus, series: (query) => this.history.series(query) };
+    return {
+      status: this.telemetryStatus,
+      series: (query) => this.history.series(query),
+      onReading: (callback) => {
+        this.#onReading.add(callback);
+        return () => this.#onReading.delete(callback);
+      },
+    };
+  }
+  /** Its sensors say this now. */
+  reads(values: TelemetryValues): void {
+    const { readings } = this.telemetryStatus;
+    const latest = { at_ms: Date.now(), uptime_s: 1, age_s: 0, values };
+    this.telemetryStatus = { latest, reason: null, period_s: 1, maxAge_s: 10, readings: readings + 1 };
+    for (const callback of this.#onReading) callback();
+  }
+  /** A link with three damaged frames. */
+  counters(): DeviceCounters {
+    const link = { ...newLinkCounters(), rxCorrupt: { crc: 2, cobs: 1 } };
+    return { ...new DeviceCounting().read(link), connects: 1 };
   }
   /** The line as it is frozen; null: nothing is kept of it. */
   line: { facts: FrozenLine['facts']; bytes: Uint8Array } | null = {

@@ -4975,7 +4975,7 @@ export interface paths {
         };
         /**
          * Events over WebSocket
-         * @description Text messages in JSON. The server sends hello; the client sends subscribe {topics: job.*, device.state, calibration.*, device?}, unsubscribe, ping. For each topic there is one snapshot, then events.
+         * @description Text messages in JSON, and binary frames of samples: docs/asyncapi.json, and Events in docs/api.md. Resumable: after a reconnect nothing is missed and nothing comes twice.
          *
          *     Scope: `device:read`.
          */
@@ -5017,6 +5017,97 @@ export interface paths {
                 };
                 /** @description upgrade-required */
                 426: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events as text/event-stream
+         * @description The messages of /v1/ws as server-sent events: hello, snapshots, then events named by their topic, `id` EPOCH:SEQ. Comments every 15 s keep the connection open. A client that does not read for 5 s is let go.
+         *
+         *     Scope: `device:read`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Names, separated by commas, of: job.*, calibration.*, device.state, link.stats, telemetry. Default: job.*, calibration.*, device.state */
+                    topics?: string;
+                    /** @description Only of this device */
+                    device?: string;
+                    /** @description Of job.*: only of this job */
+                    job?: string;
+                    /** @description Progress, telemetry and link.stats of one thing come at most once in so long; the latest wins */
+                    minInterval_ms?: number;
+                    /** @description Instead of Authorization, from POST /v1/tickets */
+                    ticket?: string;
+                };
+                header?: {
+                    /** @description EPOCH:SEQ of the last event: what has happened since comes, or snapshots */
+                    "last-event-id"?: string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The stream; it does not end by itself */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/event-stream": string;
+                    };
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
                     headers: {
                         [name: string]: unknown;
                     };

@@ -44,6 +44,7 @@ export class TelemetryFeed {
   readonly #period_ms: number;
   readonly #log: Log;
   readonly #history = new TelemetryHistory();
+  readonly #listeners = new Set<() => void>();
   #uid: string | null = null;
   #hasSensors: boolean | null = null;
   #subscription: Subscription | null = null;
@@ -93,6 +94,12 @@ export class TelemetryFeed {
       maxAge_s: maxAge_ms / 1000,
       readings: this.#readings,
     };
+  }
+
+  /** Calls back after every reading; returns what ends it. Callbacks must not throw. */
+  onReading(callback: () => void): () => void {
+    this.#listeners.add(callback);
+    return () => this.#listeners.delete(callback);
   }
 
   series(query: SeriesQuery): Series {
@@ -148,6 +155,7 @@ export class TelemetryFeed {
     this.#latest = reading;
     this.#readings += 1;
     this.#history.add(reading.at_ms, reading.values);
+    for (const listener of [...this.#listeners]) listener();
   }
 
   #forget(): void {

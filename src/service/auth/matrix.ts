@@ -86,6 +86,7 @@ export const routeAccess: Readonly<Record<string, Access>> = {
   'GET /healthz': 'public',
   'GET /readyz': 'public',
   'GET /openapi.json': 'public',
+  'GET /asyncapi.json': 'public',
   'GET /docs': 'public',
   'GET /docs/*': 'public',
   'GET /problems': 'public',
@@ -141,6 +142,7 @@ export const routeAccess: Readonly<Record<string, Access>> = {
   'POST /v1/tickets': ['device:read'],
   'GET /v1/audit': ['audit:read'],
   'GET /v1/ws': ['device:read'],
+  'GET /v1/events': ['device:read'],
 };
 
 /** Routes that also take a ticket (`?ticket=`): browsers cannot send a header with what they open there. */

@@ -1,68 +1,37 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type WebSocket from 'ws';
-import { NO_KEY_LIMITS } from '../../store/index.ts';
-import type { Identity } from '../context.ts';
-import { VirtualClock } from '../../../test/support/virtual-clock.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { joinLive, type LiveTestClient } from '../../../test/support/live-client.ts';
 import { jobBody, startTestService, type TestService } from '../../../test/support/test-service.ts';
-import { LiveClient, type Socket } from './client.ts';
 
 let service: TestService;
 let model: string;
+const joined: LiveTestClient[] = [];
 beforeAll(async () => {
   service = await startTestService();
   model = await service.uploadPair();
 });
 afterAll(() => service.close());
+afterEach(() => {
+  // Whatever a test was about: each message fits the AsyncAPI document.
+  for (const client of joined.splice(0)) {
+    expect(client.misfits).toEqual([]);
+    client.end();
+  }
+});
 
-interface Message {
-  type: string;
-  topic?: string;
-  data?: { id?: string; state?: string };
-  state?: { id: string; state: string }[];
-  [name: string]: unknown;
+async function join(headers: Record<string, string> = service.as.viewer): Promise<LiveTestClient> {
+  const client = await joinLive(service, headers);
+  joined.push(client);
+  return client;
 }
-
-/** A connected client that keeps what it was told. */
-async function join(headers: Record<string, string>) {
-  const messages: Message[] = [];
-  const waiting: { want: (m: Message) => boolean; done: (m: Message) => void }[] = [];
-  let closedWith: number | null = null;
-  let onClose = (): void => undefined;
-  const socket: WebSocket = await service.app.injectWS(
-    '/v1/ws',
-    { headers },
-    {
-      onInit: (ws: WebSocket) => {
-        ws.on('message', (data: Buffer) => {
-          const message = JSON.parse(data.toString()) as Message;
-          messages.push(message);
-          for (const waiter of waiting.splice(0))
-            if (waiter.want(message)) waiter.done(message);
-            else waiting.push(waiter);
-        });
-        ws.on('close', (code: number) => {
-          closedWith = code;
-          onClose();
-        });
-      },
-    },
-  );
-  return {
-    messages,
-    say: (message: unknown) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
-    heard: (want: (m: Message) => boolean): Promise<Message> => {
-      const already = messages.find(want);
-      if (already !== undefined) return Promise.resolve(already);
-      return new Promise((done) => waiting.push({ want, done }));
-    },
-    closed: (): Promise<number> =>
-      new Promise((resolve) => {
-        onClose = () => resolve(closedWith ?? 0);
-        if (closedWith !== null) onClose();
-      }),
-    end: () => socket.terminate(),
-  };
-}
+const submit = async (role: 'researcher' | 'operator' = 'researcher'): Promise<string> => {
+  const sent = await service.call('POST', '/v1/jobs', { role, body: jobBody(model) });
+  return sent.json<{ id: string }>().id;
+};
+const calibrate = () =>
+  service.call('POST', '/v1/calibrations', {
+    role: 'researcher',
+    body: { device: 'chip-0', kind: 'noise-temperature' },
+  });
 
 describe('/v1/ws', () => {
   it('needs a key, and an upgrade', async () => {
@@ -72,134 +41,183 @@ describe('/v1/ws', () => {
   });
 
   it('greets, gives a snapshot, and then every event of a job with its backend', async () => {
-    const client = await join(service.as.viewer);
+    const client = await join();
     const hello = await client.heard((m) => m.type === 'hello');
     expect(hello).toMatchObject({
       protocol: { min: 1, max: 1 },
-      epoch: expect.any(String) as string,
+      resumeWindow_s: 120,
       devices: [{ id: 'chip-0', backend: 'twin', uid: 'cafe' }],
     });
     client.say({ type: 'hello', protocol: 1 });
     client.say({ type: 'subscribe', topics: ['job.*', 'device.state'] });
     const devices = await client.heard((m) => m.type === 'snapshot' && m.topic === 'device.state');
     expect(devices.state).toMatchObject([{ id: 'chip-0', state: 'ready' }]);
-    const sent = await service.call('POST', '/v1/jobs', { role: 'researcher', body: jobBody(model) });
-    const { id } = sent.json<{ id: string }>();
+    const id = await submit();
     await client.heard((m) => m.topic === 'job.state' && m.data?.state === 'succeeded');
-    const states = client.messages.filter((m) => m.topic === 'job.state').map((m) => m.data?.state);
-    expect(states).toEqual(['queued', 'running', 'succeeded']);
-    const event = client.messages.find((m) => m.topic === 'job.state');
-    expect(event).toMatchObject({ device: 'chip-0', backend: 'twin', data: { id } });
+    expect(client.events('job.state').map((m) => m.data?.state)).toEqual(['queued', 'running', 'succeeded']);
+    expect(client.events('job.state')[0]).toMatchObject({ device: 'chip-0', backend: 'twin', data: { id } });
     await client.heard((m) => m.topic === 'device.state' && m.data?.state === 'running');
-    const numbers = client.messages.filter((m) => m.type === 'event').map((m) => Number(m['seq']));
-    expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
-    client.end();
+    const numbers = client.events().map((m) => Number(m.seq));
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
   });
 
   it('tells a key of its own jobs only', async () => {
     const other = await service.addKey('researcher');
     const [mine, theirs] = [await join(service.as.researcher), await join(other.headers)];
     for (const client of [mine, theirs]) {
-      client.say({ type: 'subscribe', topics: ['job.*', 'calibration.*'] });
-      await client.heard((m) => m.type === 'snapshot' && m.topic === 'calibration.*');
+      client.say({ type: 'subscribe', topics: ['job.*', 'calibration.*', 'job.samples'] });
+      await client.heard((m) => m.type === 'snapshot' && m.topic === 'job.samples');
     }
-    await service.call('POST', '/v1/jobs', { role: 'researcher', body: jobBody(model) });
+    await submit();
     await mine.heard((m) => m.topic === 'job.state' && m.data?.state === 'succeeded');
-    await service.call('POST', '/v1/calibrations', {
-      role: 'researcher',
-      body: { device: 'chip-0', kind: 'noise-temperature' },
-    });
+    await calibrate();
     await theirs.heard((m) => m.topic === 'calibration.state' && m.data?.state === 'succeeded');
-    expect(theirs.messages.filter((m) => m.topic?.startsWith('job.') && m.type === 'event')).toEqual([]);
-    mine.end();
-    theirs.end();
+    expect(theirs.events().filter((m) => m.topic?.startsWith('job.'))).toEqual([]);
+    expect([theirs.frames.length, mine.frames.length]).toEqual([0, 2]);
+  });
+
+  it('refuses a topic that the key may not hear, and gives the others', async () => {
+    const key = await service.addKey('bootstrap', ['device:read']);
+    const client = await join(key.headers);
+    client.say({ type: 'subscribe', topics: ['job.*', 'device.state'] });
+    await client.heard((m) => m.type === 'snapshot');
+    expect(client.messages.filter((m) => m.type !== 'hello')).toMatchObject([
+      { type: 'error', code: 'forbidden', topic: 'job.*' },
+      { type: 'snapshot', topic: 'device.state' },
+    ]);
+  });
+
+  it('keeps to the device and the job that a subscription names', async () => {
+    const held = service.device;
+    held.held = true;
+    const first = await submit('operator');
+    await held.started();
+    const client = await join();
+    client.say({ type: 'subscribe', topics: ['job.*'], job: first });
+    const snapshot = await client.heard((m) => m.type === 'snapshot');
+    expect(snapshot.state).toMatchObject([{ id: first, state: 'running' }]);
+    const elsewhere = await join();
+    elsewhere.say({
+      type: 'subscribe',
+      topics: ['job.*', 'device.state', 'calibration.*'],
+      device: 'chip-9',
+    });
+    await elsewhere.heard((m) => m.type === 'snapshot' && m.topic === 'calibration.*');
+    const second = await submit('operator');
+    held.release();
+    await held.started();
+    held.held = false;
+    held.release();
+    const all = await join();
+    all.say({ type: 'subscribe', topics: ['job.*'] });
+    await service.runner.waitForEnd(second, 20_000);
+    await client.heard((m) => m.data?.state === 'succeeded');
+    all.say({ type: 'ping', nonce: 'after' });
+    await all.heard((m) => m.type === 'pong');
+    expect(new Set(client.events('job.state').map((m) => m.data?.id))).toEqual(new Set([first]));
+    expect(elsewhere.events()).toEqual([]);
+  });
+
+  it('stops at unsubscribe', async () => {
+    const client = await join();
+    client.say({ type: 'subscribe', topics: ['job.*', 'device.state'] });
+    client.say({ type: 'unsubscribe', topics: ['device.state'] });
+    client.say({ type: 'ping' });
+    await client.heard((m) => m.type === 'pong');
+    await submit();
+    await client.heard((m) => m.data?.state === 'succeeded');
+    expect(client.events('device.state')).toEqual([]);
+  });
+
+  it('tells telemetry and link counters to those that ask', async () => {
+    const client = await join();
+    client.say({ type: 'subscribe', topics: ['telemetry', 'link.stats'] });
+    const snapshot = await client.heard((m) => m.type === 'snapshot' && m.topic === 'telemetry');
+    expect(snapshot.state).toMatchObject([{ device: 'chip-0', telemetry: { values: {} } }]);
+    await client.heard((m) => m.type === 'snapshot' && m.topic === 'link.stats');
+    service.device.reads({ dieTemperature_C: 41 });
+    const event = await client.heard((m) => m.topic === 'telemetry' && m.type === 'event');
+    expect(event).toMatchObject({
+      device: 'chip-0',
+      backend: 'twin',
+      data: { values: { dieTemperature_C: 41 } },
+    });
+    const stats = await client.heard((m) => m.topic === 'link.stats' && m.type === 'event');
+    expect(stats).toMatchObject({ data: { device: 'chip-0', connected: true, damagedFrames: 3 } });
   });
 
   it('answers ping and bad messages, and goes on', async () => {
-    const client = await join(service.as.viewer);
-    for (const bad of [
+    const client = await join();
+    const deep = `{"type":${'['.repeat(5_000)}${']'.repeat(5_000)}}`;
+    const bad = [
       'not json',
+      '',
+      'null',
+      '[]',
       '{}',
+      '"\u{1F600}\\ud800"',
+      deep,
       '{"type":"subscribe","topics":["everything"]}',
+      '{"type":"subscribe","topics":[]}',
+      '{"type":"subscribe","topics":"job.*"}',
+      `{"type":"subscribe","topics":["job.*"],"device":"${'x'.repeat(1_000)}"}`,
+      '{"type":"subscribe","topics":["job.*"],"minInterval_ms":-1}',
+      '{"type":"subscribe","topics":["job.*"],"minInterval_ms":1e300}',
+      '{"type":"subscribe","topics":["job.*"],"__proto__":{"x":1},"more":1}',
+      '{"type":"resume","epoch":1,"seq":0,"subscriptions":[{"topics":["job.*"]}]}',
+      '{"type":"resume","epoch":"a","seq":-1,"subscriptions":[{"topics":["job.*"]}]}',
+      '{"type":"resume","epoch":"a","seq":1}',
+      '{"type":"ping","nonce":{}}',
       '{"type":"shutdown"}',
-    ])
-      client.say(bad);
+    ];
+    for (const text of bad) client.say(text);
+    client.say(Buffer.from([1, 2, 3]));
     client.say({ type: 'ping', nonce: 7 });
     expect(await client.heard((m) => m.type === 'pong')).toMatchObject({ nonce: 7 });
     const errors = client.messages.filter((m) => m.type === 'error');
-    expect(errors).toHaveLength(4);
-    for (const error of errors) expect(error).toMatchObject({ code: 'validation-failed' });
-    client.end();
+    expect(errors).toHaveLength(bad.length + 1);
+    for (const error of errors) {
+      expect(['validation-failed', 'malformed-json']).toContain(error['code']);
+      expect(error['remedy']).not.toBe('');
+    }
   });
 
-  it('closes on another protocol, on a revoked key and on a message that is too long', async () => {
-    const early = await join(service.as.viewer);
+  it('closes on another protocol, on a message that is too long and on too many at once', async () => {
+    const early = await join();
     early.say({ type: 'hello', protocol: 9 });
-    expect(await early.closed()).toBe(4000);
+    expect((await early.closed()).code).toBe(4000);
+    const long = await join();
+    long.say('x'.repeat(70_000));
+    expect((await long.closed()).code).toBe(1009);
+    const flood = await join();
+    for (let k = 0; k < 2_000; k++) flood.say('{"type":"subscribe","topics":["job.*","calibration.*"]}');
+    expect((await flood.closed()).code).toBe(4029);
+  });
+
+  it('closes the sockets of a revoked key, and takes scopes away from those of a changed one', async () => {
     const key = await service.addKey('viewer');
     const revoked = await join(key.headers);
+    revoked.say({ type: 'subscribe', topics: ['job.*'] });
+    await revoked.heard((m) => m.type === 'snapshot');
     await service.call('DELETE', `/v1/keys/${key.id}`, { role: 'admin' });
-    expect(await revoked.closed()).toBe(4001);
-    const long = await join(service.as.viewer);
-    long.say('x'.repeat(70_000));
-    expect(await long.closed()).toBe(1009);
+    expect((await revoked.closed()).code).toBe(4001);
+    const old = await service.addKey('viewer', [], Date.now() + 300);
+    const expires = await join(old.headers);
+    await new Promise((resolve) => setTimeout(resolve, 350));
+    await submit();
+    expect((await expires.closed()).code).toBe(4001);
   });
 });
 
-describe('a client that reads too slowly', () => {
-  const identity: Identity = {
-    keyId: 'k',
-    role: 'viewer',
-    scopes: new Set(),
-    limits: NO_KEY_LIMITS,
-    expiresAt_ms: null,
-  };
-  const slowSocket = () => {
-    const sent: { type: string; dropped?: number }[] = [];
-    const socket = {
-      bufferedAmount: 0,
-      closedWith: null as number | null,
-      terminated: false,
-      send: (text: string) => void sent.push(JSON.parse(text) as { type: string }),
-      close: (code: number) => void (socket.closedWith = code),
-      terminate: () => void (socket.terminated = true),
-    };
-    return { socket: socket satisfies Socket, sent };
-  };
-
-  it('loses progress but no state, is told how much, and is closed with 4008 after 5 s', () => {
-    const clock = new VirtualClock();
-    const { socket, sent } = slowSocket();
-    let slow = 0;
-    const client = new LiveClient(socket, identity, clock, () => (slow += 1));
-    socket.bufferedAmount = 70_000;
-    client.send({ type: 'event', n: 1 }, true);
-    client.send({ type: 'event', n: 2 }, true);
-    client.send({ type: 'state' });
-    expect(sent.map((m) => m.type)).toEqual(['state']);
-    socket.bufferedAmount = 0;
-    client.send({ type: 'event', n: 3 }, true);
-    expect(sent.map((m) => [m.type, m.dropped])).toEqual([
-      ['state', undefined],
-      ['lagged', 2],
-      ['event', undefined],
-    ]);
-    socket.bufferedAmount = 70_000;
-    client.send({ type: 'event' }, true);
-    expect(socket.closedWith).toBeNull();
-    clock.step();
-    expect([clock.now_ms(), socket.closedWith, slow]).toEqual([5_000, 4008, 1]);
-    clock.step();
-    expect(socket.terminated).toBe(true);
-    client.send({ type: 'state' });
-    expect(sent).toHaveLength(3);
-  });
-
-  it('is closed at once beyond 1 MB', () => {
-    const { socket } = slowSocket();
-    const client = new LiveClient(socket, identity, new VirtualClock(), () => undefined);
-    socket.bufferedAmount = 2 ** 20 + 1;
-    client.send({ type: 'state' });
-    expect(socket.closedWith).toBe(4008);
+describe('a service that stops', () => {
+  it('says goodbye to every client, with the time to come back', async () => {
+    const stopping = await startTestService();
+    const client = await joinLive(stopping, stopping.as.viewer);
+    await client.heard((m) => m.type === 'hello');
+    await stopping.close();
+    const { code, reason } = await client.closed();
+    expect([code, reason]).toEqual([1001, 'the service is stopping; come back in 2 s']);
+    expect(client.messages.at(-1)).toMatchObject({ type: 'goodbye', retryAfter_s: 2 });
+    expect(client.misfits).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-// The OpenAPI 3.1 document, generated from the route schemas, and the page that shows it.
+// The OpenAPI 3.1 document, generated from the route schemas, and the page that shows it; the AsyncAPI document beside it.
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
@@ -6,6 +6,7 @@ import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-pro
 import type { OpenAPIV3_1 } from 'openapi-types';
 import { z } from 'zod';
 import { accessOf } from '../auth/matrix.ts';
+import { asyncApiDocument } from '../live/asyncapi.ts';
 import { modelFormats } from '../models/parse.ts';
 import { sampleFormats } from '../results/formats.ts';
 import { bqmUpload } from '../schemas/models.ts';
@@ -55,6 +56,10 @@ export async function registerOpenApi(app: FastifyInstance): Promise<void> {
   });
   app.get('/openapi.json', { schema: { hide: true }, logLevel: 'warn' }, async (_request, reply) =>
     reply.type('application/json; charset=utf-8').send(JSON.stringify(app.swagger())),
+  );
+  const asyncApi = JSON.stringify(asyncApiDocument());
+  app.get('/asyncapi.json', { schema: { hide: true }, logLevel: 'warn' }, async (_request, reply) =>
+    reply.type('application/json; charset=utf-8').send(asyncApi),
   );
 }
 

@@ -190,6 +190,15 @@ export function jobBackend(
   return parsed.success ? parsed.data : null;
 }
 
+/** As jobView, for what leaves without the serializer of a route: nothing that the schema does not know. */
+export function publishedJobView(
+  row: JobView,
+  devices: ReadonlyMap<string, ServiceDevice>,
+): z.infer<typeof job> {
+  const view = jobView(row, devices);
+  return { ...view, result: view.result && result.parse(view.result) };
+}
+
 export function jobView(row: JobView, devices: ReadonlyMap<string, ServiceDevice>): z.infer<typeof job> {
   return {
     id: row.id,

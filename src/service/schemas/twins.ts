@@ -41,11 +41,9 @@ export const wholeTwin = twin
 export const faultsRequest = z.strictObject({
   faults: z
     .array(
-      z
-        .looseObject({ component: z.string().max(100), type: z.string().max(100) })
-        .meta({
-          description: 'component, type, target, magnitude and so on: docs/twin.md, Faults on demand',
-        }),
+      z.looseObject({ component: z.string().max(100), type: z.string().max(100) }).meta({
+        description: 'component, type, target, magnitude and so on: docs/twin.md, Faults on demand',
+      }),
     )
     .max(FAULTS_MAX)
     .meta({ description: 'These and no others' }),

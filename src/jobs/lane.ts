@@ -8,6 +8,7 @@ import type { RelaxDevice } from './device-port.ts';
 import { Stopped } from './failure.ts';
 import type { DeviceLease } from './lease/keeper.ts';
 import { ProgressTracker } from './progress.ts';
+import { Candidates } from './queue/candidates.ts';
 
 export type Work = { kind: 'job'; row: JobRow } | { kind: 'calibration'; row: CalibrationRow };
 
@@ -44,6 +45,7 @@ export class Lane<D extends RelaxDevice> {
   readonly #closed = new AbortController();
   readonly #ends: (() => void)[] = [];
   readonly #holds: QueueHolds | null;
+  readonly #candidates: Candidates;
   #running: Running | null = null;
   #loop: Promise<void> | null = null;
   #again = false;
@@ -54,6 +56,7 @@ export class Lane<D extends RelaxDevice> {
     this.#options = options;
     const { controls, device } = options;
     this.#holds = controls === undefined ? null : new QueueHolds({ ...options, controls, device: device.id });
+    this.#candidates = new Candidates(device.id, options.store.jobs);
     this.#ends.push(options.device.onChange(() => this.wake()));
     const { lease } = options;
     if (lease !== undefined) this.#ends.push(lease.onChange(() => this.#leaseChanged(lease)));
@@ -131,7 +134,6 @@ export class Lane<D extends RelaxDevice> {
   async #step(): Promise<boolean> {
     const work = await this.#first();
     if (work === null || !this.#ready()) return false;
-    if (work.kind === 'job' && (await this.#isHeld(work.row))) return true;
     if (!this.#ready() || !this.#mayRun(work.row)) return false;
     const running: Running = {
       id: work.row.id,
@@ -140,6 +142,8 @@ export class Lane<D extends RelaxDevice> {
       tracker: new ProgressTracker(),
     };
     this.#running = running;
+    const { clock } = this.#options;
+    const begun_ms = clock.now_ms();
     try {
       const by = { host: this.#options.lease?.holder ?? null, fence: this.#taken };
       await this.#options.run(work, running, by);
@@ -148,18 +152,24 @@ export class Lane<D extends RelaxDevice> {
       if (!isStoreError(error, 'conflict') && !isStoreError(error, 'stale-fence')) throw error;
     } finally {
       this.#running = null;
+      if (work.kind === 'job') this.#candidates.charge(work.row, clock.now_ms() - begun_ms);
     }
     return true;
   }
 
-  /** Of jobs and calibrations the one of higher priority, then the older one. */
+  /** Of the job whose turn it is and the first calibration the one of higher priority, then the older one. */
   async #first(): Promise<Work | null> {
-    const { store, device } = this.#options;
-    const job = await store.jobs.nextQueued(device.id);
+    const job = await this.#firstJob();
     const calibration = await this.#firstCalibration();
     if (calibration !== null && (job === null || isBefore(calibration, job)))
       return { kind: 'calibration', row: calibration };
     return job === null ? null : { kind: 'job', row: job };
+  }
+
+  /** The first in the order of turns that may run; those before it are held. */
+  async #firstJob(): Promise<JobRow | null> {
+    for await (const job of this.#candidates.inOrder()) if (!(await this.#isHeld(job))) return job;
+    return null;
   }
 
   async #isHeld(job: JobRow): Promise<boolean> {

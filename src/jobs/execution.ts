@@ -98,7 +98,7 @@ export class Execution<D extends RelaxDevice> {
         programs,
         samples,
         onProgress: (phase, done, total) => {
-          if (running.tracker.progress?.phase !== phase) log.add(`entered ${phase}`);
+          if (running.tracker.progress?.phase !== phase) log.add(`entered ${phase}`, { phase });
           announcer.progress(running, device.id, phase, done, total);
         },
       });

@@ -10,6 +10,8 @@ export type {
   CalibrationRequest,
   CalibrationView,
   CancelAnswer,
+  EditAnswer,
+  EditOptions,
   JobEvent,
   JobRunner,
   JobRunnerOptions,
@@ -18,6 +20,8 @@ export type {
   SubmitOptions,
 } from './runner-port.ts';
 export type { SampleSource, SampleWatcher } from './sample-tap.ts';
+export { jobTiming } from './timing.ts';
+export type { AttemptTiming, JobTiming } from './timing.ts';
 export { readJobSamples } from './samples.ts';
 export type { JobSamples } from './samples.ts';
 export { DeviceControls } from './control/controls.ts';

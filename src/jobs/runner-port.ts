@@ -1,6 +1,6 @@
 // The runner as those above it see it: submit, cancel, wait, listen. runner.ts does it.
 import type { Clock } from '../clock/clock.ts';
-import type { CalibrationRow, JobRow, JsonObject, Repositories, Store } from '../store/index.ts';
+import type { CalibrationRow, JobPatch, JobRow, JsonObject, Repositories, Store } from '../store/index.ts';
 import type { CalibrationProcedure } from './calibration-port.ts';
 import type { DeviceControls } from './control/controls.ts';
 import type { RelaxDevice } from './device-port.ts';
@@ -64,6 +64,17 @@ export interface CalibrationRequest {
   force?: boolean;
 }
 
+export interface EditOptions {
+  /** Looks at the row that will change, in the same transaction; what it throws refuses the change. */
+  before?: (row: JobRow) => void;
+  alongside?: Alongside<JobRow>;
+}
+
+export interface EditAnswer {
+  outcome: 'edited' | 'already-finished';
+  job: JobView;
+}
+
 export interface CancelAnswer {
   /** `stopping`: it runs, and will end as cancelled soon. */
   outcome: 'cancelled' | 'stopping' | 'already-finished';
@@ -87,6 +98,8 @@ export interface JobRunner {
   ): Promise<CalibrationView>;
   /** Cancels a queued job at once; a running one is asked to stop. */
   cancel(id: string, options?: { alongside?: Alongside<JobRow> }): Promise<CancelAnswer>;
+  /** Changes labels or priority of a job that has not ended. */
+  edit(id: string, change: Pick<JobPatch, 'labels' | 'priority'>, options?: EditOptions): Promise<EditAnswer>;
   view(id: string): Promise<JobView>;
   viewCalibration(id: string): Promise<CalibrationView>;
   /** Adds the progress to a row already read. */

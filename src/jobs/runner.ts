@@ -4,6 +4,7 @@ import { isStoreError, type CalibrationRow, type JobRow } from '../store/index.t
 import { Announcer } from './announcer.ts';
 import type { Attempter } from './attempts.ts';
 import type { RelaxDevice } from './device-port.ts';
+import { editJob } from './edits.ts';
 import { Elsewhere } from './elsewhere.ts';
 import { JobError } from './errors.ts';
 import { Execution } from './execution.ts';
@@ -18,6 +19,7 @@ import type {
   CalibrationRequest,
   CalibrationView,
   CancelAnswer,
+  EditAnswer,
   JobEvent,
   JobRunner,
   JobRunnerOptions,
@@ -138,6 +140,15 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     this.#announcer.calibrationChanged(row);
     this.#lanes.get(row.device)?.wake();
     return this.withProgress(row);
+  }
+
+  async edit(...[id, change, options = {}]: Parameters<JobRunner['edit']>): Promise<EditAnswer> {
+    this.#checkOpen();
+    const row = await editJob(this.#options.store, id, change, options);
+    if (row === null) return { outcome: 'already-finished', job: await this.view(id) };
+    this.#announcer.jobChanged(row);
+    this.#lanes.get(row.device)?.wake();
+    return { outcome: 'edited', job: this.withProgress(row) };
   }
 
   async cancel(id: string, options: { alongside?: Alongside<JobRow> } = {}): Promise<CancelAnswer> {

@@ -1,6 +1,7 @@
 // docs/api.md: the rules that hold for every route, written here, and the table of routes, made from the OpenAPI document.
 import { CLIENTS_CHAPTER } from './reference/clients.ts';
 import { DEVICES_CHAPTER } from './reference/devices.ts';
+import { jobsReference } from './reference/jobs.ts';
 import { KEYS_CHAPTER } from './reference/keys.ts';
 import { roles, scopes, type Role } from './auth/matrix.ts';
 import { samplesReference } from './results/reference.ts';
@@ -116,6 +117,7 @@ for labels that are keys), the offset of the form in spins, c and D.
 States: \`queued\`, \`running\` (with \`phase\` and \`progress\`), then \`succeeded\`, \`failed\` (with \`cause\` and \`failure\`) or \`cancelled\`.
 \`result.heat\` is stochastic heat in kT; it is never mixed with electrical energy in joules.
 
+${jobsReference}
 ${samplesReference}
 ## Certificates
 

@@ -52,6 +52,16 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     status: 200,
     foreign: 404,
   },
+  'PATCH /v1/jobs/:id': {
+    ask: async (kitchen, caller) => ({
+      path: `/v1/jobs/${await kitchen.waitingJob(caller)}`,
+      body: { labels: { run: 'A17' } },
+    }),
+    status: 200,
+    foreign: 404,
+  },
+  'GET /v1/jobs/:id/timing': ofEndedJob('/timing'),
+  'GET /v1/jobs/:id/log': ofEndedJob('/log'),
   'DELETE /v1/jobs/:id': { ...ofEndedJob(''), status: 204 },
   'GET /v1/jobs/:id/samples': ofEndedJob('/samples'),
   'GET /v1/jobs/:id/certificate': ofEndedJob('/certificate'),

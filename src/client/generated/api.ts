@@ -2402,7 +2402,104 @@ export interface paths {
         };
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Edit a job that has not ended: priority, labels
+         * @description What is not named stays; labels are replaced as a whole. A new priority counts from the next job that is taken. With If-Match only the version with that ETag is edited.
+         *
+         *     Scope: `job:submit` or `job:cancel:all`.
+         */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description ETag of the version that is edited */
+                    "if-match"?: string;
+                };
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["JobEditInput"];
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Job"];
+                    };
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description unknown-job */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description already-finished */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description precondition-failed */
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         trace?: never;
     };
     "/v1/jobs/{id}/cancel": {
@@ -2503,6 +2600,182 @@ export interface paths {
                 };
             };
         };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{id}/timing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where the time of a job went: waits, attempts and their phases
+         * @description From stored times of the service clock. Phases are known of attempts that have ended; `device` is what the device measured of the attempt that succeeded.
+         *
+         *     Scope: `job:read`.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["JobTiming"];
+                    };
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description unknown-job */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{id}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened in each attempt at a job
+         * @description The lines of an attempt are kept with its end, 200 at most.
+         *
+         *     Scope: `job:read`.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["JobLog"];
+                    };
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description unknown-job */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -5605,6 +5878,14 @@ export interface components {
              */
             onUnmet?: "reject" | "wait";
         };
+        JobEditInput: {
+            /** @enum {string} */
+            priority?: "batch" | "normal" | "interactive";
+            /** @description For the client alone */
+            labels?: {
+                [key: string]: string;
+            };
+        };
         JobResultInput: {
             samples: {
                 /** @description Samples, reads, units */
@@ -6134,6 +6415,70 @@ export interface components {
                     detail: string;
                 };
             };
+        };
+        JobTimingInput: {
+            job: string;
+            state: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            createdAt: string;
+            finishedAt: string | null;
+            /** @description From its submission to its end, or until now */
+            total_s: number;
+            /** @description Of that, without an attempt: queued or held */
+            waited_s: number;
+            /** @description Of that, in attempts */
+            ran_s: number;
+            attempts: {
+                /** @description Counted from 1 */
+                attempt: number;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                startedAt: string;
+                finishedAt: string | null;
+                /** @description Since the submission, or the end of the attempt before */
+                waited_s: number;
+                /** @description Until its end, or until now */
+                duration_s: number;
+                /** @description In order; empty while the attempt runs, and where none was kept */
+                phases: {
+                    phase: string;
+                    /**
+                     * Format: date-time
+                     * @description RFC 3339, UTC
+                     */
+                    startedAt: string;
+                    duration_s: number;
+                }[];
+            }[];
+            /** @description As measured at the device, in the time of its clock (provenance.clock) */
+            device: {
+                upload_s: number;
+                relax_s: number;
+                total_s: number;
+            } | null;
+        };
+        JobLogInput: {
+            job: string;
+            attempts: {
+                /** @description Counted from 1 */
+                attempt: number;
+                lines: {
+                    /**
+                     * Format: date-time
+                     * @description RFC 3339, UTC
+                     */
+                    at: string;
+                    message: string;
+                    fields: {
+                        [key: string]: unknown;
+                    };
+                }[];
+            }[];
         };
         ProblemKindInput: {
             code: string;
@@ -6691,6 +7036,14 @@ export interface components {
              */
             onUnmet?: "reject" | "wait";
         };
+        JobEdit: {
+            /** @enum {string} */
+            priority?: "batch" | "normal" | "interactive";
+            /** @description For the client alone */
+            labels?: {
+                [key: string]: string;
+            };
+        };
         JobResult: {
             samples: {
                 /** @description Samples, reads, units */
@@ -7220,6 +7573,70 @@ export interface components {
                     detail: string;
                 };
             };
+        };
+        JobTiming: {
+            job: string;
+            state: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            createdAt: string;
+            finishedAt: string | null;
+            /** @description From its submission to its end, or until now */
+            total_s: number;
+            /** @description Of that, without an attempt: queued or held */
+            waited_s: number;
+            /** @description Of that, in attempts */
+            ran_s: number;
+            attempts: {
+                /** @description Counted from 1 */
+                attempt: number;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                startedAt: string;
+                finishedAt: string | null;
+                /** @description Since the submission, or the end of the attempt before */
+                waited_s: number;
+                /** @description Until its end, or until now */
+                duration_s: number;
+                /** @description In order; empty while the attempt runs, and where none was kept */
+                phases: {
+                    phase: string;
+                    /**
+                     * Format: date-time
+                     * @description RFC 3339, UTC
+                     */
+                    startedAt: string;
+                    duration_s: number;
+                }[];
+            }[];
+            /** @description As measured at the device, in the time of its clock (provenance.clock) */
+            device: {
+                upload_s: number;
+                relax_s: number;
+                total_s: number;
+            } | null;
+        };
+        JobLog: {
+            job: string;
+            attempts: {
+                /** @description Counted from 1 */
+                attempt: number;
+                lines: {
+                    /**
+                     * Format: date-time
+                     * @description RFC 3339, UTC
+                     */
+                    at: string;
+                    message: string;
+                    fields: {
+                        [key: string]: unknown;
+                    };
+                }[];
+            }[];
         };
         ProblemKind: {
             code: string;

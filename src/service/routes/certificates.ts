@@ -7,7 +7,7 @@ import { ProblemError } from '../problems/problem.ts';
 import { guardProblems, idParams, problemContent } from '../schemas/common.ts';
 import type { RouteContext } from './common.ts';
 import { sendBytes } from './downloads.ts';
-import { finishedJob } from './jobs.ts';
+import { finishedJob } from './job-access.ts';
 
 export function certificateRoutes(context: RouteContext): FastifyPluginAsyncZod {
   const { certificateKeys } = context;

@@ -11,7 +11,7 @@ import { ProblemError } from '../problems/problem.ts';
 import { guardProblems, idParams, problemContent } from '../schemas/common.ts';
 import { jobBackend } from '../schemas/jobs.ts';
 import type { RouteContext } from './common.ts';
-import { visibleJob } from './jobs.ts';
+import { visibleJob } from './job-access.ts';
 
 const gone = z.null().meta({ description: 'It is gone' });
 

@@ -1,15 +1,11 @@
-// Jobs: submit, list, wait for, cancel.
-import type { FastifyReply } from 'fastify';
+// Jobs: submit, list, wait for.
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { JobView, RelaxJobRequest } from '../../jobs/index.ts';
-import { FINAL_JOB_STATES, JobState } from '../../store/index.ts';
-import type { Identity } from '../context.ts';
 import { auditOf } from '../plugins/audit.ts';
 import { caller } from '../plugins/authentication.ts';
 import { nameDevice, nameDevices } from '../plugins/device-headers.ts';
 import { answerOnce, type Answer } from '../plugins/idempotency.ts';
-import { ProblemError } from '../problems/problem.ts';
 import { checkStorageQuota, samplesBytes } from '../quota.ts';
 import {
   creatingHeaders,
@@ -23,7 +19,6 @@ import { job, jobBackend, jobQuery, jobSubmission, jobView } from '../schemas/jo
 import {
   atNextChange,
   decodeCursor,
-  maySee,
   pageFrom,
   rowsFor,
   preferredWait_s,
@@ -31,30 +26,7 @@ import {
   type RouteContext,
 } from './common.ts';
 import { mayUseDevice } from './device-use.ts';
-
-/** @throws {ProblemError} unknown-job, also for the jobs of others */
-export async function visibleJob(context: RouteContext, identity: Identity, id: string): Promise<JobView> {
-  const row = await context.store.jobs.find(id);
-  if (row === null || !maySee(identity, row, 'job:read:all'))
-    throw new ProblemError('unknown-job', `There is no job ${id}.`);
-  return context.runner.withProgress(row);
-}
-
-/** A job that has ended, named in the reply with its device, and what its problems name. Throws 'job-not-finished'. */
-export async function finishedJob(
-  context: RouteContext,
-  identity: Identity,
-  id: string,
-  reply: FastifyReply,
-): Promise<{ job: JobView; about: { device: string; backend: string | null; job: string } }> {
-  const job = await visibleJob(context, identity, id);
-  const backend = jobBackend(job, context.devices);
-  nameDevice(reply, job.device, backend);
-  const about = { device: job.device, backend, job: job.id };
-  if (!FINAL_JOB_STATES.includes(job.state))
-    throw new ProblemError('job-not-finished', `The job is ${job.state}.`, { ...about, retryAfter_s: 1 });
-  return { job, about };
-}
+import { mayUsePriority, visibleJob } from './job-access.ts';
 
 export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
   const { store, runner, devices } = context;
@@ -88,6 +60,7 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const wait_s = preferredWait_s(request);
         const { id: deviceId } = request.body.device;
         mayUseDevice(context, identity, deviceId);
+        mayUsePriority(identity, request.body.priority ?? 'normal');
         nameDevice(reply, deviceId, devices.get(deviceId)?.backend ?? null);
         return answerOnce(context, request, reply, { body: JSON.stringify(request.body) }, async (keep) => {
           const answerFor = (row: JobView): Answer => ({
@@ -172,48 +145,6 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
         );
         nameDevice(reply, row.device, jobBackend(row, devices));
         return isKnown ? reply.code(304).send(null) : view(row);
-      },
-    );
-    app.post(
-      '/v1/jobs/:id/cancel',
-      {
-        schema: {
-          tags: ['jobs'],
-          summary: 'Cancel a job: 200 cancelled, 202 stopping, 409 finished',
-          params: idParams,
-          response: {
-            200: job,
-            202: job,
-            404: problemContent('unknown-job'),
-            409: problemContent('already-finished'),
-            ...guardProblems,
-          },
-        },
-      },
-      async (request, reply) => {
-        const identity = caller(request);
-        const { id } = request.params;
-        const row = await store.jobs.find(id);
-        if (
-          row === null ||
-          !(maySee(identity, row, 'job:cancel:all') || maySee(identity, row, 'job:read:all'))
-        )
-          throw new ProblemError('unknown-job', `There is no job ${id}.`);
-        if (!maySee(identity, row, 'job:cancel:all'))
-          throw new ProblemError('forbidden', 'The job belongs to another key.', {
-            requiredScope: 'job:cancel:all',
-          });
-        const { outcome, job: after } = await runner.cancel(id, {
-          alongside: async (tx) => void (await tx.audit.append(auditOf(request, 'job.cancel', id))),
-        });
-        nameDevice(reply, after.device, jobBackend(after, devices));
-        if (outcome === 'already-finished')
-          throw new ProblemError('already-finished', `The job has ended as ${after.state}.`, {
-            job: id,
-            device: after.device,
-            backend: jobBackend(after, devices),
-          });
-        return reply.code(after.state === JobState.cancelled ? 200 : 202).send(view(after));
       },
     );
   };

@@ -11,7 +11,7 @@ import { guardProblems, idParams, problemContent } from '../schemas/common.ts';
 import { rangeHeaders, sampleDocument } from '../schemas/samples.ts';
 import { untilGone, type RouteContext } from './common.ts';
 import { chooseFormat } from './downloads.ts';
-import { finishedJob } from './jobs.ts';
+import { finishedJob } from './job-access.ts';
 
 const query = z.strictObject({
   format: z

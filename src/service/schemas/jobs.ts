@@ -69,6 +69,14 @@ export const jobSubmission = z
   })
   .meta({ id: 'JobSubmission' });
 
+export const jobEdit = z
+  .strictObject({
+    priority: priority.optional(),
+    labels: labels.optional(),
+  })
+  .refine((edit) => Object.keys(edit).length > 0, 'names nothing to edit')
+  .meta({ id: 'JobEdit' });
+
 const heat = z.object({
   mean_kT: z.number(),
   sd_kT: z.number(),

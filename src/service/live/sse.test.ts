@@ -159,6 +159,11 @@ describe('GET /v1/events', () => {
     expect(response.json<{ errors: object[] }>().errors).toMatchObject([{ parameter }]);
   });
 
+  it('has no head without a stream', async () => {
+    const response = await service.call('HEAD', '/v1/events', { role: 'viewer' });
+    expect([response.statusCode, response.headers['allow']]).toEqual([405, 'GET']);
+  });
+
   it('needs the scope of every topic that is named', async () => {
     const key = await service.addKey('bootstrap', ['device:read']);
     const response = await service.call('GET', '/v1/events?topics=job.*', { headers: key.headers });

@@ -49,6 +49,8 @@ export function eventRoutes(context: RouteContext, hub: LiveHub): FastifyPluginA
     app.get(
       '/v1/events',
       {
+        // The head of a stream that has no end would keep its reader waiting for the end.
+        exposeHeadRoute: false,
         schema: {
           tags: ['live'],
           summary: 'Events as text/event-stream',

@@ -12,6 +12,7 @@ under one Idempotency-Key, so that it has its effect once.
 
 import base64
 import hashlib
+import http.client
 import io
 import json
 import os
@@ -28,6 +29,8 @@ ENDED = ("succeeded", "failed", "cancelled", "expired")
 ATTEMPTS = 5
 PAUSE_MAX_S = 60.0
 TIMEOUT_S = 60.0
+# The service says something every 15 s; a line that is silent for longer is dead.
+EVENT_SILENCE_S = 45.0
 
 
 class ServiceError(Exception):
@@ -171,6 +174,50 @@ class Service:
     def certificate(self, job):
         """The signed certificate as it was sent: write these bytes, `thermoloop certificate verify` takes no others."""
         return self.request("GET", f"/v1/jobs/{quote(job)}/certificate")
+
+
+    # Events
+
+    def events(self, **query):
+        """Messages as they happen, for ever: `for message in service.events(topics="job.*"): ...`, each a dict with `type`
+        ("hello", "snapshot", "event", ...). A broken line is opened again and goes on after the last message."""
+        path = "/v1/events" + (f"?{urllib.parse.urlencode(query)}" if query else "")
+        last, failures = None, 0
+        while True:
+            headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {self.key}"}
+            if last is not None:
+                headers["Last-Event-ID"] = last
+            request = urllib.request.Request(self.url + path, headers=headers)
+            try:
+                with urllib.request.urlopen(request, timeout=EVENT_SILENCE_S) as stream:
+                    for id, data in blocks(stream):
+                        failures = 0
+                        if data:
+                            yield json.loads(data)
+                        last = id or last
+            except urllib.error.HTTPError as error:
+                refused = problem(error)
+                if not refused.retryable:
+                    raise refused from None
+            except (OSError, http.client.HTTPException):
+                pass  # the line is gone
+            failures += 1
+            time.sleep(min(10.0, 0.5 * 2 ** (failures - 1)))
+
+
+def blocks(stream):
+    """Id and data of every block of a text/event-stream that came whole."""
+    id, data = None, []
+    for line in stream:
+        name, _, value = line.decode().rstrip("\r\n").partition(":")
+        value = value.removeprefix(" ")
+        if name == "" and value == "":
+            yield id, "\n".join(data)
+            id, data = None, []
+        elif name == "id":
+            id = value
+        elif name == "data":
+            data.append(value)
 
 
 def quote(text):

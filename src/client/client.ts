@@ -12,6 +12,7 @@ import {
 } from './arrays.ts';
 import { verifyDigest } from './digest.ts';
 import { ClientError } from './errors.ts';
+import { liveMessages, type EventOptions, type LiveMessage } from './events.ts';
 import { pause, RETRY, send, type Outgoing, type RetryPolicy, type SendingOptions } from './sending.ts';
 import type {
   Answer,
@@ -168,6 +169,20 @@ export class ThermoloopClient {
       { code: 'secret-lost', remedy: `Revoke the key ${made.id}, and make another one.` },
       `the answer with the secret of the key ${made.id} was lost on the way`,
     );
+  }
+
+  /**
+   * Events as they happen, for ever: `for await (const message of client.events({ topics: ['job.*'] }))`. A line that
+   * breaks is opened again, and goes on where it was while the service still knows.
+   * @throws {ClientError} what is refused for good
+   */
+  events(options: EventOptions = {}): AsyncGenerator<LiveMessage> {
+    const open = (query: string, lastId: string | null, signal: AbortSignal): Promise<Response> =>
+      this.request('GET', `/v1/events${query}`, {
+        headers: { accept: 'text/event-stream', ...(lastId !== null && { 'last-event-id': lastId }) },
+        signal,
+      });
+    return liveMessages(open, this.#sending.pause, options);
   }
 
   /** Items of all pages of a list: `for await (const job of client.all('/v1/jobs'))`. */

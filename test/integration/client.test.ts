@@ -42,6 +42,23 @@ describe('the client and the service', () => {
     expect(listed).toContain(id);
   });
 
+  it('hears of a job from its beginning to its end', async () => {
+    const { client } = service;
+    const model = await client.uploadModel(pair);
+    const states: string[] = [];
+    let id: string | null = null;
+    for await (const message of client.events({ topics: ['job.*'] })) {
+      if (message.type === 'snapshot' && id === null) {
+        const job = { model, device: { id: 'chip-0' }, relax: { duration_s: 2.5e-6 }, samples: { count: 5 } };
+        ({ id } = await client.submitJob(job));
+      }
+      if (message.type !== 'event' || message.topic !== 'job.state' || message.data.id !== id) continue;
+      states.push(message.data.state);
+      if (message.data.state === 'succeeded') break;
+    }
+    expect(states).toEqual(['queued', 'running', 'succeeded']);
+  });
+
   it('measures the noise temperature', async () => {
     const { values } = await service.client.calibrate({
       device: 'chip-0',

@@ -19,5 +19,18 @@ const refused = await client.job('nothing').catch((error) => error);
 if (refused instanceof ClientError) console.log(shape, x.length, refused.code, refused.remedy);
 \`\`\`
 
+\`client.events()\` iterates over what happens (\`GET /v1/events\`), comes back after a broken line, and goes on where it was:
+
+\`\`\`ts
+import { ThermoloopClient } from 'thermoloop/client';
+
+const client = new ThermoloopClient({ baseUrl: 'http://127.0.0.1:8080', key: process.env.THERMOLOOP_KEY });
+for await (const message of client.events({ topics: ['device.state'] })) {
+  if (message.type !== 'snapshot' || message.topic !== 'device.state') continue;
+  console.log(message.state.map(({ id, state }) => [id, state]));
+  break; // without it, it never ends
+}
+\`\`\`
+
 **Python**: [examples/python](../examples/python), one file over the standard library and NumPy. **Command line**: [operating.md](operating.md#from-the-command-line).
 `;

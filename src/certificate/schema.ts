@@ -94,6 +94,9 @@ const body = {
   samples,
   heat: heat.nullable(),
   heatReason: z.string().nullable(),
+  earlyStop: facts
+    .optional()
+    .meta({ description: 'Of a job with samples.targetEss: effective sample sizes and batches' }),
   calibration: calibration.nullable(),
   timing: facts,
   issued: z

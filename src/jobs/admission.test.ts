@@ -70,6 +70,22 @@ describe('a request without a device', () => {
     else expect(normalise(request({ seed })).seed).toBe(text);
   });
 
+  it.each([0, 0.5, -1, 10.5, 1e308, NaN, Infinity])('takes no target of %f for 10 samples', (targetEss) => {
+    expect(refused(() => normalise(request({ samples: { count: 10, targetEss } })))).toEqual([
+      '/samples/targetEss',
+    ]);
+  });
+
+  it('keeps a target only where there is one', () => {
+    expect(normalise(request({ samples: { count: 10, targetEss: 10 } })).samples).toEqual({
+      count: 10,
+      targetEss: 10,
+    });
+    expect(Object.keys(normalise(request({ samples: { count: 10, targetEss: null } })).samples)).toEqual([
+      'count',
+    ]);
+  });
+
   it('names every field that is wrong at once', () => {
     const wrong = request({
       relax: { duration_s: 1, readAt_s: [0.5, 0.25, 2, NaN], initial: { kind: 'thermal', prepare_s: -1 } },

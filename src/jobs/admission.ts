@@ -25,6 +25,7 @@ export function normalise(request: RelaxJobRequest): AdmittedRelaxJob {
       detail: `${count} samples`,
       allowed: 'a whole number of at least 1',
     });
+  checkTarget(job, errors);
   if (errors.length > 0) throw refusal(errors);
   return job;
 }
@@ -135,7 +136,7 @@ function withDefaults(request: RelaxJobRequest, errors: RefusedField[]): Admitte
       initial: { kind: 'thermal', prepare_s: relax.initial?.prepare_s ?? relax.duration_s },
     },
     noiseTemperature: request.noiseTemperature ?? 1,
-    samples: { count: request.samples.count },
+    samples: samplesOf(request.samples),
     seed: request.seed === undefined ? null : seedText(request.seed, errors),
     step_s: request.step_s ?? null,
     record: { heat: request.record?.heat ?? true },
@@ -144,6 +145,21 @@ function withDefaults(request: RelaxJobRequest, errors: RefusedField[]): Admitte
     retry: request.retry ?? 'auto',
     onUnmet: request.onUnmet ?? 'reject',
   };
+}
+
+/** Without a target the member is absent: such a job is stored as before there were any. */
+function samplesOf({ count, targetEss = null }: RelaxJobRequest['samples']): AdmittedRelaxJob['samples'] {
+  return targetEss === null ? { count } : { count, targetEss };
+}
+
+/** More than `count` could never be reached. */
+function checkTarget({ samples: { count, targetEss } }: AdmittedRelaxJob, errors: RefusedField[]): void {
+  if (targetEss === undefined || (targetEss >= 1 && targetEss <= count)) return;
+  errors.push({
+    pointer: '/samples/targetEss',
+    detail: `an effective sample size of ${targetEss}`,
+    allowed: `a number from 1 to samples.count (${count}), or null`,
+  });
 }
 
 function priorityName(name: string, errors: RefusedField[]): AdmittedRelaxJob['priority'] {

@@ -11,8 +11,9 @@ import {
   type SampleSetRow,
   type Store,
 } from '../store/index.ts';
-import { checkBackend, checkSchedule, relaxRequest } from './admission.ts';
+import { checkBackend, checkSchedule } from './admission.ts';
 import type { RelaxDevice } from './device-port.ts';
+import { runBatches } from './early-stop/run.ts';
 import { JobError } from './errors.ts';
 import { FaultsSeen } from './faults-seen.ts';
 import type { HeldTime } from './held-time.ts';
@@ -58,18 +59,13 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
   checkSchedule(job, program, capabilities);
   signal.throwIfAborted();
   const onProgress = ({ phase, done, total }: DeviceProgress): void => work.onProgress(phase, done, total);
+  const source = sampleSource(work, job, program);
   const seen = new FaultsSeen(device);
-  const run = await work.deviceTime
-    .during(() =>
-      device.relax(relaxRequest(job, program), {
-        signal,
-        onProgress,
-        ...work.samples.options(sampleSource(work, job, program)),
-      }),
-    )
-    .finally(() => seen.end());
+  const { run, earlyStop } = await runBatches({ ...work, job, program, source, onProgress }).finally(() =>
+    seen.end(),
+  );
   signal.throwIfAborted();
-  work.onProgress('finishing', job.samples.count, job.samples.count);
+  work.onProgress('finishing', run.samples, run.samples);
   const real: Model = dequantise(program);
   // The heat is in kT of what was set for the run, not of the program (docs/physics.md, heat).
   real.noiseTemperature_E0 *= run.noiseTemperature_ratio;
@@ -91,6 +87,7 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
     },
     heat,
     heatReason: heat === null ? 'the job was not asked to record the switch-on read (record.heat)' : null,
+    ...(earlyStop !== null && { earlyStop }),
     timing: run.timing,
     provenance: {
       device: device.id,

@@ -22,7 +22,8 @@ export interface RelaxJobRequest {
   };
   /** kT over the model's own kT; default 1. */
   noiseTemperature?: number;
-  samples: { count: number };
+  /** `targetEss`: stop as soon as the watched observables have this effective sample size; `count` is then the maximum. */
+  samples: { count: number; targetEss?: number | null };
   /** Twins only; an unsigned 64-bit integer, in decimal where a JSON number would lose digits. */
   seed?: number | string;
   /** Twins only; integration step. More than the default is the fast mode, labelled in the result (decisions 2). */
@@ -44,7 +45,8 @@ export interface AdmittedRelaxJob {
   device: { id: string; backend: Backend | null };
   relax: { duration_s: number; readAt_s: number[]; initial: { kind: 'thermal'; prepare_s: number } };
   noiseTemperature: number;
-  samples: { count: number };
+  /** Without a target the member is absent. */
+  samples: { count: number; targetEss?: number };
   seed: string | null;
   step_s: number | null;
   record: { heat: boolean };
@@ -66,6 +68,31 @@ export interface JobHeat {
   blob: Digest;
 }
 
+/** How much one observable is known, at the last read of every restart. */
+export interface ObservableEss {
+  /** Potential energy, mean of x over the units, or x of one unit. */
+  name: 'energy' | 'mean' | 'unit';
+  /** Of `unit` alone. */
+  unit: number | null;
+  /** Samples over the autocorrelation time, at most the samples; null where nothing can be said. */
+  ess: number | null;
+  /** Standard error of `ess`. */
+  essStderr: number | null;
+  /** In restarts, at least 1. */
+  autocorrelationTime: number | null;
+  /** `short`: fewer than 50 autocorrelation times, not to be believed; `constant`: it never moved, and is not counted. */
+  quality: 'trusted' | 'short' | 'constant';
+}
+
+/** Why a job with a target ended where it did. */
+export interface EarlyStop {
+  targetEss: number;
+  stoppedBy: 'target' | 'count';
+  observables: ObservableEss[];
+  /** Runs of the device, in order. `wireDigest`: hexadecimal, each verified against the device's own. */
+  batches: { samples: number; seed: string | null; wireDigest: string }[];
+}
+
 /** What a succeeded job stores as its result. */
 export interface JobResult {
   samples: {
@@ -78,12 +105,17 @@ export interface JobResult {
     /** The stored int16 codes. */
     blob: Digest;
     bytes: number;
-    /** SHA-256 of the packed bytes of the link, verified against the device's own. */
+    /**
+     * SHA-256 of the packed bytes of the link, verified against the device's own; of several batches the SHA-256 over
+     * their digests (32 bytes each), in order.
+     */
     wireDigest: string;
   };
   heat: JobHeat | null;
   /** Why there is no heat. */
   heatReason: string | null;
+  /** Of a job with `samples.targetEss`; absent in all others. */
+  earlyStop?: EarlyStop;
   timing: {
     upload_s: number;
     relax_s: number;

@@ -56,6 +56,22 @@ const TRUST_FACTOR = 50;
 
 /** Integrated autocorrelation time with the self-consistent window: the smallest M >= 5 tau(M). */
 export function autocorrelationTime(series: ArrayLike<number>): Autocorrelation {
+  const steps = autocorrelationSteps(series);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/**
+ * The same, pausing after every lag, for who must not hold up others: a lag costs as many multiplications as the series
+ * is long.
+ * @param lagMax gives up there, not trusted
+ */
+export function* autocorrelationSteps(
+  series: ArrayLike<number>,
+  lagMax = series.length - 1,
+): Generator<undefined, Autocorrelation> {
   const n = series.length;
   const spread = variance(series);
   const centre = mean(series);
@@ -63,12 +79,13 @@ export function autocorrelationTime(series: ArrayLike<number>): Autocorrelation 
   let time = 1;
   let window = 0;
   if (power > 0) {
-    for (let lag = 1; lag < n; lag++) {
+    for (let lag = 1; lag <= lagMax; lag++) {
       let sum = 0;
       for (let k = 0; k + lag < n; k++) sum += (series[k] - centre) * (series[k + lag] - centre);
       time += (2 * sum) / n / power;
       window = lag;
       if (lag >= WINDOW_FACTOR * time) break;
+      yield;
     }
   }
   // Anticorrelated series can push the sum below its smallest meaningful value.
@@ -78,7 +95,7 @@ export function autocorrelationTime(series: ArrayLike<number>): Autocorrelation 
     window,
     effectiveSamples: n / time,
     stderr: Math.sqrt((spread * time) / n),
-    trusted: n > TRUST_FACTOR * time && window < n - 1,
+    trusted: n > TRUST_FACTOR * time && window < lagMax,
   };
 }
 

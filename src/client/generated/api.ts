@@ -5852,7 +5852,10 @@ export interface components {
              */
             noiseTemperature?: number;
             samples: {
+                /** @description With targetEss the maximum */
                 count: number;
+                /** @description Stop as soon as energy, mean field and the slowest units have this effective sample size; at most count */
+                targetEss?: number | null;
             };
             /** @description Twins only; unsigned 64 bit, as text where a JSON number would lose digits */
             seed?: number | string;
@@ -5897,7 +5900,7 @@ export interface components {
                 }[];
                 stateScale: number;
                 bytes: number;
-                /** @description SHA-256 of the link's bytes, verified against the device's own */
+                /** @description SHA-256 of the link's bytes, verified against the device's own; of several batches over their digests */
                 wireDigest: string;
             };
             /** @description Q = V(switch-on) - V(last read) per sample, in nominal kT of the job; never joules */
@@ -5909,6 +5912,34 @@ export interface components {
                 until_s: number;
             } | null;
             heatReason: string | null;
+            /** @description Of a job with samples.targetEss: how it ended */
+            earlyStop?: {
+                targetEss: number;
+                /** @enum {string} */
+                stoppedBy: "target" | "count";
+                observables: {
+                    /** @enum {string} */
+                    name: "energy" | "mean" | "unit";
+                    /** @description Of unit: one of the slowest */
+                    unit: number | null;
+                    /** @description Samples over the autocorrelation time */
+                    ess: number | null;
+                    essStderr: number | null;
+                    /** @description In restarts, at least 1 */
+                    autocorrelationTime: number | null;
+                    /**
+                     * @description short: fewer than 50 autocorrelation times; constant: it never moved, not counted
+                     * @enum {string}
+                     */
+                    quality: "trusted" | "short" | "constant";
+                }[];
+                batches: {
+                    samples: number;
+                    seed: string | null;
+                    /** @description SHA-256 of the batch's bytes on the link */
+                    wireDigest: string;
+                }[];
+            };
             timing: {
                 upload_s: number;
                 relax_s: number;
@@ -6353,6 +6384,10 @@ export interface components {
                 digest: string;
             } | null;
             heatReason: string | null;
+            /** @description Of a job with samples.targetEss: effective sample sizes and batches */
+            earlyStop?: {
+                [key: string]: unknown;
+            };
             calibration: {
                 id: string;
                 kind: string;
@@ -7010,7 +7045,10 @@ export interface components {
              */
             noiseTemperature: number;
             samples: {
+                /** @description With targetEss the maximum */
                 count: number;
+                /** @description Stop as soon as energy, mean field and the slowest units have this effective sample size; at most count */
+                targetEss?: number | null;
             };
             /** @description Twins only; unsigned 64 bit, as text where a JSON number would lose digits */
             seed?: number | string;
@@ -7055,7 +7093,7 @@ export interface components {
                 }[];
                 stateScale: number;
                 bytes: number;
-                /** @description SHA-256 of the link's bytes, verified against the device's own */
+                /** @description SHA-256 of the link's bytes, verified against the device's own; of several batches over their digests */
                 wireDigest: string;
             };
             /** @description Q = V(switch-on) - V(last read) per sample, in nominal kT of the job; never joules */
@@ -7067,6 +7105,34 @@ export interface components {
                 until_s: number;
             } | null;
             heatReason: string | null;
+            /** @description Of a job with samples.targetEss: how it ended */
+            earlyStop?: {
+                targetEss: number;
+                /** @enum {string} */
+                stoppedBy: "target" | "count";
+                observables: {
+                    /** @enum {string} */
+                    name: "energy" | "mean" | "unit";
+                    /** @description Of unit: one of the slowest */
+                    unit: number | null;
+                    /** @description Samples over the autocorrelation time */
+                    ess: number | null;
+                    essStderr: number | null;
+                    /** @description In restarts, at least 1 */
+                    autocorrelationTime: number | null;
+                    /**
+                     * @description short: fewer than 50 autocorrelation times; constant: it never moved, not counted
+                     * @enum {string}
+                     */
+                    quality: "trusted" | "short" | "constant";
+                }[];
+                batches: {
+                    samples: number;
+                    seed: string | null;
+                    /** @description SHA-256 of the batch's bytes on the link */
+                    wireDigest: string;
+                }[];
+            };
             timing: {
                 upload_s: number;
                 relax_s: number;
@@ -7511,6 +7577,10 @@ export interface components {
                 digest: string;
             } | null;
             heatReason: string | null;
+            /** @description Of a job with samples.targetEss: effective sample sizes and batches */
+            earlyStop?: {
+                [key: string]: unknown;
+            };
             calibration: {
                 id: string;
                 kind: string;

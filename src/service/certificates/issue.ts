@@ -75,6 +75,7 @@ function factsOf(job: JobRow, result: JobResult): Omit<CertificateFacts, 'calibr
     },
     heat: heat === null ? null : heatFacts(heat),
     heatReason: result.heatReason,
+    ...(result.earlyStop !== undefined && { earlyStop: { ...result.earlyStop } }),
     timing: result.timing,
   };
 }

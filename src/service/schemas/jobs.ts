@@ -48,7 +48,13 @@ export const jobSubmission = z
         .meta({ description: 'Uncoupled thermal start; prepare_s defaults to duration_s' }),
     }),
     noiseTemperature: z.number().positive().default(1).meta({ description: "kT over the model's own kT" }),
-    samples: z.strictObject({ count: z.int().positive() }),
+    samples: z.strictObject({
+      count: z.int().positive().meta({ description: 'With targetEss the maximum' }),
+      targetEss: z.number().min(1).nullable().optional().meta({
+        description:
+          'Stop as soon as energy, mean field and the slowest units have this effective sample size; at most count',
+      }),
+    }),
     seed: z
       .union([z.int().nonnegative(), z.string().regex(/^\d{1,20}$/, 'not an unsigned integer')])
       .optional()
@@ -85,6 +91,32 @@ const heat = z.object({
   until_s: z.number(),
 });
 
+const earlyStop = z
+  .object({
+    targetEss: z.number(),
+    stoppedBy: z.enum(['target', 'count']),
+    observables: z.array(
+      z.object({
+        name: z.enum(['energy', 'mean', 'unit']),
+        unit: z.int().nullable().meta({ description: 'Of unit: one of the slowest' }),
+        ess: z.number().nullable().meta({ description: 'Samples over the autocorrelation time' }),
+        essStderr: z.number().nullable(),
+        autocorrelationTime: z.number().nullable().meta({ description: 'In restarts, at least 1' }),
+        quality: z.enum(['trusted', 'short', 'constant']).meta({
+          description: 'short: fewer than 50 autocorrelation times; constant: it never moved, not counted',
+        }),
+      }),
+    ),
+    batches: z.array(
+      z.object({
+        samples: z.int(),
+        seed: z.string().nullable(),
+        wireDigest: z.string().meta({ description: "SHA-256 of the batch's bytes on the link" }),
+      }),
+    ),
+  })
+  .meta({ description: 'Of a job with samples.targetEss: how it ended' });
+
 const result = z
   .object({
     samples: z.object({
@@ -92,14 +124,16 @@ const result = z
       reads: z.array(z.object({ time_s: z.number(), label: z.enum(['switch-on', 'read']) })),
       stateScale: z.number(),
       bytes: z.int(),
-      wireDigest: z
-        .string()
-        .meta({ description: "SHA-256 of the link's bytes, verified against the device's own" }),
+      wireDigest: z.string().meta({
+        description:
+          "SHA-256 of the link's bytes, verified against the device's own; of several batches over their digests",
+      }),
     }),
     heat: heat.nullable().meta({
       description: 'Q = V(switch-on) - V(last read) per sample, in nominal kT of the job; never joules',
     }),
     heatReason: z.string().nullable(),
+    earlyStop: earlyStop.optional(),
     timing: z.object({
       upload_s: z.number(),
       relax_s: z.number(),

@@ -50,6 +50,7 @@ describe('a request without a device', () => {
       labels: {},
       priority: 'normal',
       retry: 'auto',
+      deadline: null,
       onUnmet: 'reject',
     });
   });

@@ -56,6 +56,21 @@ export function checkBackend(
   );
 }
 
+/**
+ * When the job is not to be started any more, in ms since the epoch; null: whenever its turn comes.
+ * @throws JobError validation-failed when that is not a time, or over already
+ */
+export function deadlineOf_ms(
+  { deadline }: Pick<AdmittedRelaxJob, 'deadline'>,
+  now_ms: number,
+): number | null {
+  if (deadline === null) return null;
+  const at_ms = Date.parse(deadline);
+  if (at_ms > now_ms) return at_ms;
+  const allowed = 'a time (ISO 8601) that is not over yet';
+  throw refusal([{ pointer: '/deadline', detail: `a deadline of ${deadline}`, allowed }]);
+}
+
 /** Ready or at work. */
 export const isOnline = ({ state }: Pick<RelaxDevice, 'state'>): boolean =>
   state === 'ready' || state === 'running';
@@ -143,6 +158,7 @@ function withDefaults(request: RelaxJobRequest, errors: RefusedField[]): Admitte
     labels: request.labels ?? {},
     priority: priorityName(request.priority ?? 'normal', errors),
     retry: request.retry ?? 'auto',
+    deadline: request.deadline ?? null,
     onUnmet: request.onUnmet ?? 'reject',
   };
 }

@@ -3,6 +3,7 @@ export * from './errors.ts';
 export * from './request.ts';
 export type * from './device-port.ts';
 export type * from './calibration-port.ts';
+export { LONGEST_HOLD_MS } from './queue/expiry.ts';
 export { createJobRunner } from './runner.ts';
 export { normalise } from './admission.ts';
 export type {

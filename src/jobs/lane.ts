@@ -9,6 +9,7 @@ import { Stopped } from './failure.ts';
 import type { DeviceLease } from './lease/keeper.ts';
 import { ProgressTracker } from './progress.ts';
 import { Candidates } from './queue/candidates.ts';
+import { isExpired } from './queue/expiry.ts';
 
 export type Work = { kind: 'job'; row: JobRow } | { kind: 'calibration'; row: CalibrationRow };
 
@@ -168,7 +169,8 @@ export class Lane<D extends RelaxDevice> {
 
   /** The first in the order of turns that may run; those before it are held. */
   async #firstJob(): Promise<JobRow | null> {
-    for await (const job of this.#candidates.inOrder()) if (!(await this.#isHeld(job))) return job;
+    for await (const job of this.#candidates.inOrder())
+      if (!isExpired(job, this.#options.clock.wall_ms()) && !(await this.#isHeld(job))) return job;
     return null;
   }
 

@@ -34,6 +34,8 @@ export interface RelaxJobRequest {
   priority?: JobPriorityName;
   /** Whether it runs again when an attempt is lost; default `auto`. */
   retry?: 'auto' | 'never';
+  /** Not started after it; ISO 8601. */
+  deadline?: string;
   /** `wait`: accept although the device is offline; default `reject`. */
   onUnmet?: 'reject' | 'wait';
 }
@@ -53,6 +55,7 @@ export interface AdmittedRelaxJob {
   labels: Record<string, string>;
   priority: JobPriorityName;
   retry: 'auto' | 'never';
+  deadline: string | null;
   onUnmet: 'reject' | 'wait';
 }
 

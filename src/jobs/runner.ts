@@ -27,6 +27,7 @@ import type {
   RunnerCounters,
   SubmitOptions,
 } from './runner-port.ts';
+import { Expiry } from './queue/expiry.ts';
 import { SampleTap, type SampleWatcher } from './sample-tap.ts';
 import { Submission } from './submission.ts';
 import { Waiting, isFinal } from './waiting.ts';
@@ -55,6 +56,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     staleRefused: 0,
   };
   readonly #elsewhere: Elsewhere;
+  readonly #expiry: Expiry;
   readonly #closed = new AbortController();
 
   constructor(options: JobRunnerOptions<D>) {
@@ -69,6 +71,12 @@ class Runner<D extends RelaxDevice> implements JobRunner {
       lanes: this.#lanes,
       onError: (error) => this.#log('error', 'a change of another host could not be read', { error }),
     });
+    this.#expiry = new Expiry({
+      store,
+      clock,
+      onExpired: (job) => this.#expired(job),
+      onError: (error) => this.#log('error', 'jobs could not be looked through for expired ones', { error }),
+    });
     this.#ledger = new Ledger({
       store,
       clock,
@@ -77,7 +85,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     });
     this.#samples = new SampleTap((error) => this.#log('error', 'a watcher of samples threw', { error }));
     const programs = (this.#programs = new Programs(store));
-    this.#submission = new Submission({ store, devices, programs, procedures, controls });
+    this.#submission = new Submission({ store, clock, devices, programs, procedures, controls });
     this.#execution = new Execution({
       options,
       programs,
@@ -101,7 +109,10 @@ class Runner<D extends RelaxDevice> implements JobRunner {
         store,
         clock,
         ...(controls !== undefined && { controls }),
-        onChanged: (job) => this.#announcer.jobChanged(job),
+        onChanged: (job) => {
+          this.#announcer.jobChanged(job);
+          this.#expiry.noticed(job);
+        },
         ...(leases !== undefined && { lease: leases.get(id) }),
         onTaken: (by) => this.#endOrphans({ device: id, by }),
         run: (work, running, by) => this.#execution.run(work, running, device, by),
@@ -113,11 +124,13 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     controls?.onStop((id) => this.#lanes.get(id)?.safeStop());
     controls?.onChange((id) => this.#lanes.get(id)?.wake());
     this.#elsewhere.start();
+    this.#expiry.start();
   }
 
   async close(): Promise<void> {
     this.#closed.abort(new Stopped('shutdown'));
     this.#elsewhere.close();
+    await this.#expiry.close();
     const grace_ms = this.#options.stopGrace_ms ?? 0;
     await Promise.all([...this.#lanes.values()].map((lane) => lane.close(grace_ms)));
     await this.#programs.close();
@@ -127,6 +140,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     this.#checkOpen();
     const row = await this.#submission.job(request, options);
     this.#announcer.jobChanged(row);
+    this.#expiry.noticed(row);
     this.#lanes.get(row.device)?.wake();
     return this.withProgress(row);
   }
@@ -242,6 +256,11 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     this.#counters.finished.cancelled++;
     this.#announcer.jobChanged(row);
     return this.withProgress(row);
+  }
+
+  #expired(job: JobRow): void {
+    this.#counters.finished.expired++;
+    this.#announcer.jobChanged(job);
   }
 
   #running(id: string): Running | null {

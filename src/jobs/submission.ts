@@ -1,11 +1,13 @@
 // How work gets into the queue: looked at against the device it names, then kept in one commit with what its sender
 // writes beside it.
+import type { Clock } from '../clock/clock.ts';
 import type { CalibrationRow, JobRow, JsonObject, Store } from '../store/index.ts';
 import {
   checkCalibration,
   checkDevice,
   checkOnline,
   checkSchedule,
+  deadlineOf_ms,
   isOnline,
   normalise,
 } from './admission.ts';
@@ -19,6 +21,7 @@ import type { CalibrationRequest, JobRunnerOptions, SubmitOptions } from './runn
 
 export interface SubmissionParts<D extends RelaxDevice> {
   store: Store;
+  clock: Clock;
   devices: ReadonlyMap<string, D>;
   programs: Programs;
   procedures: Readonly<Record<string, CalibrationProcedure<D>>>;
@@ -33,9 +36,10 @@ export class Submission<D extends RelaxDevice> {
   }
 
   async job(request: RelaxJobRequest, options: SubmitOptions<JobRow>): Promise<JobRow> {
-    const { store, programs } = this.#parts;
+    const { store, clock, programs } = this.#parts;
     const device = this.#device(request.device.id);
     const job = normalise(request);
+    const deadline_ms = deadlineOf_ms(job, clock.wall_ms());
     const model = await store.models.find(job.model);
     if (model === null)
       throw new JobError('unknown-model', `there is no model ${job.model}`, {
@@ -52,6 +56,7 @@ export class Submission<D extends RelaxDevice> {
         request: job as unknown as JsonObject,
         priority: JobPriority[job.priority],
         retry: job.retry,
+        deadline_ms,
         labels: job.labels,
         keyId: options.keyId,
         id: options.id,

@@ -5876,6 +5876,11 @@ export interface components {
              */
             retry?: "auto" | "never";
             /**
+             * Format: date-time
+             * @description Not started after it: a job that waits still expires
+             */
+            deadline?: string;
+            /**
              * @description wait: accept the job although the device is offline
              * @enum {string}
              */
@@ -6206,6 +6211,8 @@ export interface components {
                 wait_s: number;
                 pageLimit: number;
                 requestsPerMinute: number;
+                /** @description The longest time that a job without a deadline is held */
+                hold_s: number;
             };
         };
         AuditEntryInput: {
@@ -7069,6 +7076,11 @@ export interface components {
              */
             retry?: "auto" | "never";
             /**
+             * Format: date-time
+             * @description Not started after it: a job that waits still expires
+             */
+            deadline?: string;
+            /**
              * @description wait: accept the job although the device is offline
              * @enum {string}
              */
@@ -7399,6 +7411,8 @@ export interface components {
                 wait_s: number;
                 pageLimit: number;
                 requestsPerMinute: number;
+                /** @description The longest time that a job without a deadline is held */
+                hold_s: number;
             };
         };
         AuditEntry: {

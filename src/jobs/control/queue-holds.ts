@@ -1,10 +1,9 @@
 // Holds the jobs of one device for as long as people want it so, and puts them back when that is over. Those that may run
 // are never behind one that may not.
 import { isStoreError, type HoldReason, type JobHold, type JobRow, type Store } from '../../store/index.ts';
+import { LONGEST_HOLD_MS } from '../queue/expiry.ts';
 import type { DeviceControls } from './controls.ts';
 
-/** A job that nobody released for so long is not waited for any more. */
-const LONGEST_HOLD_MS = 7 * 86_400_000;
 const AT_ONCE = 500;
 /** What people decide; the rest of the reasons belong to the device. */
 const OURS: readonly HoldReason[] = ['device-stopped', 'maintenance', 'lease'];

@@ -8,9 +8,9 @@ scopes of that role or fewer, an expiry (\`expiresAt\`), and limits:
 |---|---|
 | \`devices\` | the only devices it may use; \`null\`: all. It may still read about the others |
 | \`backends\` | the only kinds of device it may use (\`chip\`, \`twin\`, \`replay\`); \`null\`: all. Before its first handshake a device counts as a chip |
-| \`maxPriority\` | the highest priority of its jobs |
+| \`maxPriority\` | the highest priority of its jobs (403 above it; a job that names none has \`normal\`) |
 | \`requestsPerMinute\` | instead of the rate limit of the service; 0: exempt, which only a key with \`keys:admin\` can grant |
-| \`queuedJobsMax\` | jobs that wait at the same time |
+| \`queuedJobsMax\` | jobs that wait at the same time, queued and held; one more gets \`429 queue-full\` |
 | \`storageBytesMax\` | bytes of its models and samples together |
 | \`cidr\` | networks it may come from, \`["192.0.2.0/24", "2001:db8::/32"]\`; empty: from anywhere. The address is that of the connection: behind a proxy, the proxy's |
 

@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { grantableRoles } from '../auth/matrix.ts';
+import { LONGEST_HOLD_MS } from '../../jobs/index.ts';
 import { UNITS_MAX } from '../models/parse.ts';
 import { clockFacts } from '../../clock/clock.ts';
 import { clock, guardProblems, PAGE_LIMIT_MAX, time, toTime } from '../schemas/common.ts';
@@ -27,6 +28,7 @@ const about = z
       wait_s: z.int(),
       pageLimit: z.int(),
       requestsPerMinute: z.int(),
+      hold_s: z.int().meta({ description: 'The longest time that a job without a deadline is held' }),
     }),
   })
   .meta({ id: 'About' });
@@ -60,6 +62,7 @@ export function aboutRoutes(context: RouteContext & { requestsPerMinute: number 
           wait_s: WAIT_MAX_S,
           pageLimit: PAGE_LIMIT_MAX,
           requestsPerMinute: context.requestsPerMinute,
+          hold_s: LONGEST_HOLD_MS / 1000,
         },
       }),
     );

@@ -87,6 +87,9 @@ describe('POST /v1/jobs', () => {
     [{ model: 'sha256:1' }, '/model'],
     [{ priority: 'urgent' }, '/priority'],
     [{ onUnmet: 'recalibrate' }, '/onUnmet'],
+    [{ deadline: '2020-01-01T00:00:00Z' }, '/deadline'],
+    [{ deadline: 'soon' }, '/deadline'],
+    [{ deadline: 1e12 }, '/deadline'],
     [{ labels: { a: 1 } }, '/labels/a'],
     [{ mitigation: { dither: 4 } }, '/mitigation'],
   ])('refuses %j and names the place', async (change, pointer) => {

@@ -6,6 +6,7 @@ import { auditOf } from '../plugins/audit.ts';
 import { caller } from '../plugins/authentication.ts';
 import { nameDevice, nameDevices } from '../plugins/device-headers.ts';
 import { answerOnce, type Answer } from '../plugins/idempotency.ts';
+import { checkQueuedJobs } from '../job-limits.ts';
 import { checkStorageQuota, samplesBytes } from '../quota.ts';
 import {
   creatingHeaders,
@@ -75,6 +76,7 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
           const submitted = await runner.submit(request.body satisfies RelaxJobRequest, {
             keyId: identity.keyId,
             alongside: async (tx, row) => {
+              await checkQueuedJobs(tx, identity);
               const { samples } = request.body;
               await tx.audit.append(auditOf(request, 'job.submit', row.id, { samples: samples.count }));
               await keep(tx, answerFor({ ...row, progress: null }));

@@ -68,6 +68,10 @@ export const jobSubmission = z
     retry: z.enum(['auto', 'never']).optional().meta({
       description: 'auto (default): an attempt that was lost with its link, service or host is made again',
     }),
+    deadline: z.iso
+      .datetime({ offset: true })
+      .optional()
+      .meta({ description: 'Not started after it: a job that waits still expires' }),
     onUnmet: z
       .enum(['reject', 'wait'])
       .optional()

@@ -191,7 +191,7 @@ export const resourceProblems = {
     429,
     'The queue is full',
     'retry',
-    'As many jobs are queued as the service takes.',
+    'As many jobs of the key wait as it may have (limits.queuedJobsMax).',
     'Wait until jobs have finished, then submit again.',
   ),
   'storage-quota': entry(

@@ -8,6 +8,8 @@ export { createJobRunner } from './runner.ts';
 export { normalise } from './admission.ts';
 export type {
   Alongside,
+  BatchItem,
+  BatchOptions,
   CalibrationRequest,
   CalibrationView,
   CancelAnswer,

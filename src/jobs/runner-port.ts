@@ -55,6 +55,18 @@ export interface SubmitOptions<Row> {
   alongside?: Alongside<Row>;
 }
 
+/** One job of a batch. */
+export interface BatchItem {
+  request: RelaxJobRequest;
+  id?: string;
+}
+
+export interface BatchOptions {
+  keyId?: string | null;
+  /** In the transaction of all the new rows; an Error is why there is none at this place. */
+  alongside?: (tx: Repositories, rows: readonly (JobRow | Error)[]) => Promise<void>;
+}
+
 export interface CalibrationRequest {
   kind: string;
   device: string;
@@ -92,6 +104,11 @@ export interface JobRunner {
   close(): Promise<void>;
   /** Admits and queues a job. */
   submit(request: RelaxJobRequest, options?: SubmitOptions<JobRow>): Promise<JobView>;
+  /**
+   * Admits each job and queues those that pass in one commit; an Error in `items` stays at its place, and a refusal comes
+   * back at its own.
+   */
+  submitBatch(items: readonly (BatchItem | Error)[], options?: BatchOptions): Promise<(JobView | Error)[]>;
   submitCalibration(
     request: CalibrationRequest,
     options?: SubmitOptions<CalibrationRow>,

@@ -145,6 +145,20 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     return this.withProgress(row);
   }
 
+  async submitBatch(
+    ...[items, options = {}]: Parameters<JobRunner['submitBatch']>
+  ): Promise<(JobView | Error)[]> {
+    this.#checkOpen();
+    const rows = await this.#submission.batch(items, options);
+    return rows.map((row) => {
+      if (row instanceof Error) return row;
+      this.#announcer.jobChanged(row);
+      this.#expiry.noticed(row);
+      this.#lanes.get(row.device)?.wake();
+      return this.withProgress(row);
+    });
+  }
+
   async submitCalibration(
     request: CalibrationRequest,
     options: SubmitOptions<CalibrationRow> = {},

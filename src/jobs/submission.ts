@@ -1,7 +1,7 @@
 // How work gets into the queue: looked at against the device it names, then kept in one commit with what its sender
 // writes beside it.
 import type { Clock } from '../clock/clock.ts';
-import type { CalibrationRow, JobRow, JsonObject, Store } from '../store/index.ts';
+import type { CalibrationRow, JobRow, JsonObject, NewJob, Store } from '../store/index.ts';
 import {
   checkCalibration,
   checkDevice,
@@ -11,13 +11,20 @@ import {
   isOnline,
   normalise,
 } from './admission.ts';
+import { addBatch } from './batch.ts';
 import type { CalibrationProcedure } from './calibration-port.ts';
 import type { RelaxDevice } from './device-port.ts';
 import { JobError } from './errors.ts';
 import { checkFaults } from './faults-seen.ts';
 import type { Programs } from './programs.ts';
 import { JobPriority, type RelaxJobRequest } from './request.ts';
-import type { CalibrationRequest, JobRunnerOptions, SubmitOptions } from './runner-port.ts';
+import type {
+  BatchItem,
+  BatchOptions,
+  CalibrationRequest,
+  JobRunnerOptions,
+  SubmitOptions,
+} from './runner-port.ts';
 
 export interface SubmissionParts<D extends RelaxDevice> {
   store: Store;
@@ -36,6 +43,21 @@ export class Submission<D extends RelaxDevice> {
   }
 
   async job(request: RelaxJobRequest, options: SubmitOptions<JobRow>): Promise<JobRow> {
+    const admitted = await this.#admit(request, options);
+    return this.#parts.store.transaction(async (tx) => {
+      const added = await tx.jobs.add(admitted);
+      await options.alongside?.(tx, added);
+      return added;
+    });
+  }
+
+  /** Each by itself; those that pass in one commit. */
+  batch(items: readonly (BatchItem | Error)[], options: BatchOptions): Promise<(JobRow | Error)[]> {
+    return addBatch(this.#parts.store, items, (...asked) => this.#admit(...asked), options);
+  }
+
+  /** The row of a job that its device can take; rejects with the refusal. */
+  async #admit(request: RelaxJobRequest, options: SubmitOptions<JobRow>): Promise<NewJob> {
     const { store, clock, programs } = this.#parts;
     const device = this.#device(request.device.id);
     const job = normalise(request);
@@ -49,21 +71,17 @@ export class Submission<D extends RelaxDevice> {
     checkDevice(job, device);
     if (device.capabilities !== null)
       checkSchedule(job, await programs.of(model, device.capabilities.ranges), device.capabilities);
-    return store.transaction(async (tx) => {
-      const added = await tx.jobs.add({
-        device: device.id,
-        model: job.model,
-        request: job as unknown as JsonObject,
-        priority: JobPriority[job.priority],
-        retry: job.retry,
-        deadline_ms,
-        labels: job.labels,
-        keyId: options.keyId,
-        id: options.id,
-      });
-      await options.alongside?.(tx, added);
-      return added;
-    });
+    return {
+      device: device.id,
+      model: job.model,
+      request: job as unknown as JsonObject,
+      priority: JobPriority[job.priority],
+      retry: job.retry,
+      deadline_ms,
+      labels: job.labels,
+      keyId: options.keyId,
+      id: options.id,
+    };
   }
 
   async calibration(

@@ -30,6 +30,7 @@ import { deletionRoutes } from './routes/deletions.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
+import { jobBatchRoutes } from './routes/job-batches.ts';
 import { jobChangeRoutes } from './routes/job-changes.ts';
 import { jobRecordRoutes } from './routes/job-records.ts';
 import { jobRoutes } from './routes/jobs.ts';
@@ -102,6 +103,7 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   await app.register(telemetryRoutes(context));
   await app.register(modelRoutes(context));
   await app.register(jobRoutes(context));
+  await app.register(jobBatchRoutes(context));
   await app.register(jobChangeRoutes(context));
   await app.register(jobRecordRoutes(context));
   await app.register(sampleRoutes(context));

@@ -23,4 +23,4 @@ export { openCertificateKeys } from './certificate-keys.ts';
 export type { CertificateKeys, PublishedKey } from './certificate-keys.ts';
 export { decodeModelContent, digestOf, encodeModelContent, modelDigest } from './model-content.ts';
 export type { ModelContent } from './model-content.ts';
-export { isUlid } from './ulid.ts';
+export { isUlid, ulidTime_ms } from './ulid.ts';

@@ -21,6 +21,11 @@ export function isUlid(text: string): boolean {
   return PATTERN.test(text);
 }
 
+/** The wall time in a ULID; call it with nothing else. */
+export function ulidTime_ms(ulid: string): number {
+  return Number(parse(ulid) >> RANDOM_BITS);
+}
+
 /** A source of ULIDs, each greater than the one before. */
 export function createUlidSource(options: UlidOptions): () => string {
   let last = options.after === undefined ? -1n : parse(options.after);

@@ -45,6 +45,14 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     status: 201,
     usesDevice: true,
   },
+  'POST /v1/jobs/batch': {
+    // A device that the key may not use is the problem of the item.
+    ask: async (kitchen, caller) => ({
+      path: '/v1/jobs/batch',
+      body: { jobs: [jobBody(await kitchen.model(caller))] },
+    }),
+    status: 200,
+  },
   'GET /v1/jobs': get('/v1/jobs'),
   'GET /v1/jobs/:id': ofEndedJob(''),
   'POST /v1/jobs/:id/cancel': {

@@ -2048,6 +2048,8 @@ export interface paths {
                     /** @description name=value */
                     label?: string;
                     since?: string;
+                    /** @description Names of the members to answer with, by commas: id,state,progress. Default: all */
+                    fields?: string;
                 };
                 header?: never;
                 path?: never;
@@ -2175,7 +2177,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description wrong-backend, idempotency-in-progress */
+                /** @description wrong-backend, state-conflict, idempotency-in-progress */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -2243,7 +2245,10 @@ export interface paths {
          */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Names of the members to answer with, by commas: id,state,progress. Default: all */
+                    fields?: string;
+                };
                 header?: {
                     /** @description wait=N: answer at the next change, after N seconds at most (60) */
                     prefer?: string;
@@ -2500,6 +2505,117 @@ export interface paths {
                 };
             };
         };
+        trace?: never;
+    };
+    "/v1/jobs/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Submit up to 100 jobs; one problem for each that is refused
+         * @description Each is checked as POST /v1/jobs does. Those that pass are accepted in one commit, in order; a refused one keeps no other back. The Idempotency-Key is for the whole.
+         *
+         *     Scope: `job:submit`.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description The same key and body get the same answer again for 24 h (Idempotency-Replayed: true) */
+                    "idempotency-key"?: string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["JobBatchInput"];
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["JobBatchAnswer"];
+                    };
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description state-conflict, idempotency-in-progress */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description service-stopping */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description storage-full */
+                507: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/jobs/{id}/cancel": {
@@ -5819,6 +5935,8 @@ export interface components {
             schemaHash: string | null;
         };
         JobSubmissionInput: {
+            /** @description The client's own id for the job: a ULID made within the last day. Once only */
+            id?: string;
             /** @description sha256: and 64 lower-case hex digits */
             model: string;
             device: {
@@ -6055,6 +6173,19 @@ export interface components {
             createdAt: string;
             startedAt: string | null;
             finishedAt: string | null;
+        };
+        JobBatchInput: {
+            /** @description Each as for POST /v1/jobs; one that is not gets its problem in the answer */
+            jobs: components["schemas"]["JobSubmissionInput"][];
+        };
+        JobBatchAnswerInput: {
+            accepted: number;
+            refused: number;
+            /** @description In the order of the request, each with the job or the problem; pointers are into the job */
+            items: {
+                job: components["schemas"]["JobInput"] | null;
+                problem: components["schemas"]["ProblemInput"] | null;
+            }[];
         };
         /** @description V(x) = sum J2 x^2 + J4 x^4 + b x + sum over pairs J_ij x_i x_j. As application/x-npz: members J (N x N), and optionally b, j2, j4 (N), kT (scalar), metadata (UTF-8 JSON in uint8). */
         ModelUploadInput: {
@@ -7019,6 +7150,8 @@ export interface components {
             schemaHash: string | null;
         };
         JobSubmission: {
+            /** @description The client's own id for the job: a ULID made within the last day. Once only */
+            id?: string;
             /** @description sha256: and 64 lower-case hex digits */
             model: string;
             device: {
@@ -7255,6 +7388,19 @@ export interface components {
             createdAt: string;
             startedAt: string | null;
             finishedAt: string | null;
+        };
+        JobBatch: {
+            /** @description Each as for POST /v1/jobs; one that is not gets its problem in the answer */
+            jobs: components["schemas"]["JobSubmission"][];
+        };
+        JobBatchAnswer: {
+            accepted: number;
+            refused: number;
+            /** @description In the order of the request, each with the job or the problem; pointers are into the job */
+            items: {
+                job: components["schemas"]["Job"] | null;
+                problem: components["schemas"]["Problem"] | null;
+            }[];
         };
         /** @description V(x) = sum J2 x^2 + J4 x^4 + b x + sum over pairs J_ij x_i x_j. As application/x-npz: members J (N x N), and optionally b, j2, j4 (N), kT (scalar), metadata (UTF-8 JSON in uint8). */
         ModelUpload: {

@@ -112,6 +112,7 @@ export const routeAccess: Readonly<Record<string, Access>> = {
   'GET /v1/models/:digest': ['model:read'],
   'DELETE /v1/models/:digest': ['model:delete', 'model:delete:all'],
   'POST /v1/jobs': ['job:submit'],
+  'POST /v1/jobs/batch': ['job:submit'],
   'GET /v1/jobs': ['job:read'],
   'GET /v1/jobs/:id': ['job:read'],
   'PATCH /v1/jobs/:id': ['job:submit', 'job:cancel:all'],

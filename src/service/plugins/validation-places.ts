@@ -31,6 +31,14 @@ export function placesOf(validation: readonly ValidationResult[], context: strin
     .map((issue) => placeOf(issue, context));
 }
 
+/** The same of what zod says of a body itself. */
+export function placesOfIssues(issues: readonly { path: PropertyKey[]; message: string }[]): ProblemPlace[] {
+  return issues
+    .flatMap((issue) => flatten(issue as unknown as Issue))
+    .slice(0, PLACES_MAX)
+    .map((issue) => placeOf(issue, 'body'));
+}
+
 /** Resolves unions to the branch that fits best, and unknown names to one issue each. */
 function flatten(issue: Issue): Issue[] {
   if (issue.code === 'unrecognized_keys')

@@ -1,12 +1,17 @@
 // Which jobs a key may see and change, and up to which priority; routes about one job begin here.
 import type { FastifyReply } from 'fastify';
 import { JobPriority, type JobPriorityName, type JobView } from '../../jobs/index.ts';
-import { FINAL_JOB_STATES } from '../../store/index.ts';
+import { FINAL_JOB_STATES, ulidTime_ms } from '../../store/index.ts';
 import type { Identity } from '../context.ts';
 import { nameDevice } from '../plugins/device-headers.ts';
 import { ProblemError } from '../problems/problem.ts';
 import { jobBackend } from '../schemas/jobs.ts';
 import { maySee, type RouteContext } from './common.ts';
+
+/** Clocks of clients are off by that much. */
+const ID_AHEAD_MAX_MS = 60_000;
+/** A client that could not reach the service keeps its jobs for a while. */
+const ID_BEHIND_MAX_MS = 86_400_000;
 
 /** @throws {ProblemError} unknown-job, also for the jobs of others */
 export async function visibleJob(context: RouteContext, identity: Identity, id: string): Promise<JobView> {
@@ -55,6 +60,22 @@ export function alreadyFinished(context: RouteContext, job: JobView): ProblemErr
     device: job.device,
     backend: jobBackend(job, context.devices),
   });
+}
+
+/**
+ * The id that a client gives a job. Its time has to be about now, because lists go by it.
+ * @throws {ProblemError} validation-failed
+ */
+export function clientId({ clock }: Pick<RouteContext, 'clock'>, id: string): void {
+  const ahead_ms = ulidTime_ms(id) - clock.wall_ms();
+  if (ahead_ms <= ID_AHEAD_MAX_MS && ahead_ms >= -ID_BEHIND_MAX_MS) return;
+  throw new ProblemError(
+    'validation-failed',
+    `The time of the id ${id} is ${Math.round(ahead_ms / 1000)} s from now.`,
+    {
+      errors: [{ pointer: '/id', detail: 'a time far from now', allowed: 'a ULID made within the last day' }],
+    },
+  );
 }
 
 /** @throws {ProblemError} forbidden: above the highest priority in the limits of the key */

@@ -1,4 +1,5 @@
 // Jobs: submit, list, wait for.
+import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { JobView, RelaxJobRequest } from '../../jobs/index.ts';
@@ -16,7 +17,16 @@ import {
   preferHeader,
   problemContent,
 } from '../schemas/common.ts';
-import { job, jobBackend, jobQuery, jobSubmission, jobView } from '../schemas/jobs.ts';
+import {
+  job,
+  jobBackend,
+  jobFields,
+  jobQuery,
+  jobSubmission,
+  jobView,
+  publishedJobView,
+  onlyFields,
+} from '../schemas/jobs.ts';
 import {
   atNextChange,
   decodeCursor,
@@ -27,7 +37,12 @@ import {
   type RouteContext,
 } from './common.ts';
 import { mayUseDevice } from './device-use.ts';
-import { mayUsePriority, visibleJob } from './job-access.ts';
+import { clientId, mayUsePriority, visibleJob } from './job-access.ts';
+
+/** For answers that lack members which the schema of the route requires; nothing else may go out this way. */
+function sparse<R extends FastifyReply>(reply: R): R {
+  return reply.type('application/json; charset=utf-8').serializer(JSON.stringify) as R;
+}
 
 export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
   const { store, runner, devices } = context;
@@ -48,7 +63,7 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
             200: job,
             201: job,
             404: problemContent('unknown-model, unknown-device'),
-            409: problemContent('wrong-backend, idempotency-in-progress'),
+            409: problemContent('wrong-backend, state-conflict, idempotency-in-progress'),
             503: problemContent('device-offline, service-stopping'),
             507: problemContent('storage-full'),
             ...guardProblems,
@@ -62,6 +77,8 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const { id: deviceId } = request.body.device;
         mayUseDevice(context, identity, deviceId);
         mayUsePriority(identity, request.body.priority ?? 'normal');
+        const { id, ...submission } = request.body;
+        if (id !== undefined) clientId(context, id);
         nameDevice(reply, deviceId, devices.get(deviceId)?.backend ?? null);
         return answerOnce(context, request, reply, { body: JSON.stringify(request.body) }, async (keep) => {
           const answerFor = (row: JobView): Answer => ({
@@ -73,7 +90,8 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
             const units = (await store.models.find(request.body.model))?.units ?? 0;
             await checkStorageQuota(store, identity, samplesBytes(request.body, units));
           }
-          const submitted = await runner.submit(request.body satisfies RelaxJobRequest, {
+          const submitted = await runner.submit(submission satisfies RelaxJobRequest, {
+            id,
             keyId: identity.keyId,
             alongside: async (tx, row) => {
               await checkQueuedJobs(tx, identity);
@@ -101,7 +119,7 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
         },
       },
       async (request, reply) => {
-        const { limit, cursor, state, device, label, since } = request.query;
+        const { limit, cursor, state, device, label, since, fields } = request.query;
         const identity = caller(request);
         const [name, ...value] = label?.split('=') ?? [];
         const rows = await store.jobs.list({
@@ -118,7 +136,11 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
           reply,
           views.slice(0, limit).map((row) => ({ device: row.device, backend: jobBackend(row, devices) })),
         );
-        return pageFrom(request, reply, views, limit, { id: (row) => row.id, view });
+        const of = { id: (row: JobView) => row.id };
+        if (fields === undefined) return pageFrom(request, reply, views, limit, { ...of, view });
+        const some = (row: JobView) => onlyFields(publishedJobView(row, devices), fields);
+        const page = pageFrom(request, reply, views, limit, { ...of, view: some });
+        return sparse(reply).send(page as never);
       },
     );
     app.get(
@@ -131,6 +153,7 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
             'A finished job is answered at once. With If-None-Match a change since that ETag is answered at once too, ' +
             'and 304 when there was none in time.',
           params: idParams,
+          querystring: z.strictObject({ fields: jobFields }),
           headers: preferHeader,
           response: {
             200: job,
@@ -146,7 +169,11 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
           runner.waitFor(...asked),
         );
         nameDevice(reply, row.device, jobBackend(row, devices));
-        return isKnown ? reply.code(304).send(null) : view(row);
+        if (isKnown) return reply.code(304).send(null);
+        const { fields } = request.query;
+        return fields === undefined
+          ? view(row)
+          : sparse(reply).send(onlyFields(publishedJobView(row, devices), fields) as never);
       },
     );
   };

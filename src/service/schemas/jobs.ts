@@ -1,7 +1,7 @@
 // Jobs as the API takes and shows them (service-api, section 3).
 import { z } from 'zod';
 import { JobPriority, type JobPriorityName, type JobResult, type JobView } from '../../jobs/index.ts';
-import { HoldReason, JobCause, JobPhase, JobState } from '../../store/index.ts';
+import { HoldReason, JobCause, JobPhase, JobState, isUlid } from '../../store/index.ts';
 import type { ServiceDevice } from '../context.ts';
 import {
   clock,
@@ -9,6 +9,7 @@ import {
   failure,
   jsonObject,
   pageQuery,
+  problem,
   progress,
   time,
   toTime,
@@ -26,6 +27,11 @@ const READS_MAX = 64;
 
 export const jobSubmission = z
   .strictObject({
+    id: z
+      .string()
+      .refine(isUlid, 'not a ULID')
+      .optional()
+      .meta({ description: "The client's own id for the job: a ULID made within the last day. Once only" }),
     model: digest,
     device: z.strictObject({
       id: z.string().min(1).max(100),
@@ -216,6 +222,35 @@ export const job = z
   })
   .meta({ id: 'Job' });
 
+const BATCH_MAX = 100;
+export const jobBatch = z
+  .strictObject({
+    jobs: z
+      .array(z.union([jobSubmission, z.unknown()]))
+      .min(1)
+      .max(BATCH_MAX)
+      .meta({ description: 'Each as for POST /v1/jobs; one that is not gets its problem in the answer' }),
+  })
+  .meta({ id: 'JobBatch' });
+
+export const batchAnswer = z
+  .object({
+    accepted: z.int(),
+    refused: z.int(),
+    items: z.array(z.object({ job: job.nullable(), problem: problem.nullable() })).meta({
+      description: 'In the order of the request, each with the job or the problem; pointers are into the job',
+    }),
+  })
+  .meta({ id: 'JobBatchAnswer' });
+
+export const jobFields = z
+  .string()
+  .max(500)
+  .transform((text) => [...new Set(text.split(','))])
+  .pipe(z.array(z.enum(Object.keys(job.shape) as [keyof z.infer<typeof job>])))
+  .optional()
+  .meta({ description: 'Names of the members to answer with, by commas: id,state,progress. Default: all' });
+
 export const jobQuery = pageQuery.extend({
   state: z.enum(Object.values(JobState)).optional(),
   device: z.string().max(100).optional(),
@@ -225,6 +260,7 @@ export const jobQuery = pageQuery.extend({
     .optional()
     .meta({ description: 'name=value' }),
   since: z.iso.datetime().optional(),
+  fields: jobFields,
 });
 
 export function jobBackend(
@@ -282,4 +318,12 @@ export function jobView(row: JobView, devices: ReadonlyMap<string, ServiceDevice
     startedAt: toTimeOrNull(row.startedAt_ms),
     finishedAt: toTimeOrNull(row.finishedAt_ms),
   };
+}
+
+/** The members of a job that were asked for. */
+export function onlyFields(
+  view: z.infer<typeof job>,
+  fields: readonly (keyof z.infer<typeof job>)[],
+): Partial<z.infer<typeof job>> {
+  return Object.fromEntries(fields.map((name) => [name, view[name]]));
 }

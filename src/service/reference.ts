@@ -1,6 +1,7 @@
 // docs/api.md: the rules that hold for every route, written here, and the table of routes, made from the OpenAPI document.
 import { CLIENTS_CHAPTER } from './reference/clients.ts';
 import { DEVICES_CHAPTER } from './reference/devices.ts';
+import { earlyStopReference } from './reference/early-stop.ts';
 import { jobsReference } from './reference/jobs.ts';
 import { KEYS_CHAPTER } from './reference/keys.ts';
 import { roles, scopes, type Role } from './auth/matrix.ts';
@@ -118,6 +119,7 @@ States: \`queued\`, \`running\` (with \`phase\` and \`progress\`), then \`succee
 \`result.heat\` is stochastic heat in kT; it is never mixed with electrical energy in joules.
 
 ${jobsReference}
+${earlyStopReference}
 ${samplesReference}
 ## Certificates
 

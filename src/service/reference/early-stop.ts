@@ -11,7 +11,7 @@ With \`samples.targetEss\` a job ends as soon as its effective sample size is la
 
 The device runs batches. After each one the autocorrelation time over the restarts is measured of the potential energy, the mean of x over the
 units, and x of the four slowest units, all at the last read ([physics.md](physics.md#statistics)). Effective samples are samples over that time,
-at most the samples. Restarts are independent unless the chip remembers, so on an ideal chip expect somewhat more samples than the target (the scatter
+at most the samples. Restarts are independent unless the chip remembers, so on an ideal chip expect 1.0 to 2.0, mostly 1.4 times the target (the scatter
 of the slowest of six times, and an eighth for the last batch), and at least 115 samples, because less is not believed.
 
 \`result.earlyStop\`: \`stoppedBy\` is \`target\` or \`count\`; \`observables\` has \`ess\`, \`essStderr\` and \`autocorrelationTime\` (in restarts) of each, with \`quality\`:

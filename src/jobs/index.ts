@@ -5,7 +5,7 @@ export type * from './device-port.ts';
 export type * from './calibration-port.ts';
 export { LONGEST_HOLD_MS } from './queue/expiry.ts';
 export { createJobRunner } from './runner.ts';
-export { normalise } from './admission.ts';
+export { deadlineOf_ms, normalise } from './admission.ts';
 export type {
   Alongside,
   BatchItem,

@@ -115,8 +115,12 @@ export interface JobRunner {
   ): Promise<CalibrationView>;
   /** Cancels a queued job at once; a running one is asked to stop. */
   cancel(id: string, options?: { alongside?: Alongside<JobRow> }): Promise<CancelAnswer>;
-  /** Changes labels or priority of a job that has not ended. */
-  edit(id: string, change: Pick<JobPatch, 'labels' | 'priority'>, options?: EditOptions): Promise<EditAnswer>;
+  /** Changes labels, priority or deadline of a job that has not ended. */
+  edit(
+    id: string,
+    change: Pick<JobPatch, 'labels' | 'priority' | 'deadline_ms'>,
+    options?: EditOptions,
+  ): Promise<EditAnswer>;
   view(id: string): Promise<JobView>;
   viewCalibration(id: string): Promise<CalibrationView>;
   /** Adds the progress to a row already read. */

@@ -175,6 +175,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     const row = await editJob(this.#options.store, id, change, options);
     if (row === null) return { outcome: 'already-finished', job: await this.view(id) };
     this.#announcer.jobChanged(row);
+    this.#expiry.noticed(row);
     this.#lanes.get(row.device)?.wake();
     return { outcome: 'edited', job: this.withProgress(row) };
   }

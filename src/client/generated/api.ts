@@ -2408,8 +2408,8 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Edit a job that has not ended: priority, labels
-         * @description What is not named stays; labels are replaced as a whole. A new priority counts from the next job that is taken. With If-Match only the version with that ETag is edited.
+         * Edit a job that has not ended: priority, deadline, labels
+         * @description What is not named stays; labels are replaced as a whole. A new priority counts from the next job that is taken; a deadline of null takes it away. With If-Match only the version with that ETag is edited.
          *
          *     Scope: `job:submit` or `job:cancel:all`.
          */
@@ -6011,6 +6011,8 @@ export interface components {
             labels?: {
                 [key: string]: string;
             };
+            /** @description Not started after it; null: no deadline */
+            deadline?: string | null;
         };
         JobResultInput: {
             samples: {
@@ -7226,6 +7228,8 @@ export interface components {
             labels?: {
                 [key: string]: string;
             };
+            /** @description Not started after it; null: no deadline */
+            deadline?: string | null;
         };
         JobResult: {
             samples: {

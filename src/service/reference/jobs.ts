@@ -13,7 +13,7 @@ export const jobsReference = `<!-- example: post /v1/jobs/batch -->
   its \`problem\`. One \`Idempotency-Key\` stands for the whole, and so does
   \`429 queue-full\`.
 * **Fewer members**: \`?fields=id,state,progress\` on the list and on one job.
-* **Edit**: \`PATCH /v1/jobs/{id}\` with \`{"priority": "batch" | "normal" | "interactive", "labels": {"run": "A17"}}\` or one of them, until the job has ended
+* **Edit**: \`PATCH /v1/jobs/{id}\` with \`{"priority": "batch" | "normal" | "interactive", "deadline": "2030-01-01T12:00:00Z" | null, "labels": {"run": "A17"}}\`, or some of them, until the job has ended
   (\`409 already-finished\`). Labels are replaced as a whole. \`If-Match\` with the ETag of the job refuses the edit when it has changed since. No priority
   above \`maxPriority\` of the key, here and at submission.
 * **Timing**: \`GET /v1/jobs/{id}/timing\` says how long it waited and ran, for each attempt with its phases. Seconds of the service clock, except

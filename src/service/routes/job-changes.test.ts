@@ -63,6 +63,19 @@ describe('PATCH /v1/jobs/{id}', () => {
     expect(rows[1].finishedAt_ms).toBeLessThanOrEqual(Number(rows[0].startedAt_ms));
   });
 
+  it('gives a waiting job a deadline that it expires at, and takes it away', async () => {
+    await occupy();
+    const job = await submit();
+    const far = new Date(Date.now() + 3_600_000).toISOString();
+    expect((await edit(job.id, { deadline: far })).json()).toMatchObject({ deadline: far });
+    expect((await service.store.jobs.get(job.id)).expiresAt_ms).toBe(Date.parse(far));
+    expect((await edit(job.id, { deadline: null })).json()).toMatchObject({ deadline: null });
+    expect((await service.store.jobs.get(job.id)).expiresAt_ms).toBeNull();
+    const near = new Date(Date.now() + 2_000).toISOString();
+    expect((await edit(job.id, { deadline: near })).statusCode).toBe(200);
+    expect((await service.runner.waitForEnd(job.id, 20_000)).state).toBe('expired');
+  });
+
   it('edits the version that If-Match names and no other', async () => {
     await occupy();
     const { id, revision } = await submit();
@@ -102,6 +115,9 @@ describe('PATCH /v1/jobs/{id}', () => {
     [{ priority: 'urgent' }, '/priority'],
     [{ priority: 10 }, '/priority'],
     [{ priority: null }, '/priority'],
+    [{ deadline: 'soon' }, '/deadline'],
+    [{ deadline: '2020-01-01T00:00:00Z' }, '/deadline'],
+    [{ deadline: 4e12 }, '/deadline'],
     [{ labels: [] }, '/labels'],
     [{ labels: { a: 1 } }, '/labels/a'],
     [{ labels: { a: 'x'.repeat(257) } }, '/labels/a'],

@@ -1,7 +1,7 @@
 // Changing a job that is there: edit what may change before its end, cancel.
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { JobPriority } from '../../jobs/index.ts';
+import { JobPriority, deadlineOf_ms } from '../../jobs/index.ts';
 import { JobState } from '../../store/index.ts';
 import { auditOf } from '../plugins/audit.ts';
 import { caller } from '../plugins/authentication.ts';
@@ -12,17 +12,17 @@ import { isKnown, requireMatch, type RouteContext } from './common.ts';
 import { alreadyFinished, changeableJob, mayUsePriority } from './job-access.ts';
 
 export function jobChangeRoutes(context: RouteContext): FastifyPluginAsyncZod {
-  const { runner, devices } = context;
+  const { runner, devices, clock } = context;
   return async (app) => {
     app.patch(
       '/v1/jobs/:id',
       {
         schema: {
           tags: ['jobs'],
-          summary: 'Edit a job that has not ended: priority, labels',
+          summary: 'Edit a job that has not ended: priority, deadline, labels',
           description:
             'What is not named stays; labels are replaced as a whole. A new priority counts from the next job that is ' +
-            'taken. With If-Match only the version with that ETag is edited.',
+            'taken; a deadline of null takes it away. With If-Match only the version with that ETag is edited.',
           params: idParams,
           headers: z.looseObject({
             'if-match': z.string().optional().meta({ description: 'ETag of the version that is edited' }),
@@ -40,11 +40,12 @@ export function jobChangeRoutes(context: RouteContext): FastifyPluginAsyncZod {
       async (request, reply) => {
         const identity = caller(request);
         const { id } = request.params;
-        const { labels, priority } = request.body;
+        const { labels, priority, deadline } = request.body;
         const present = await changeableJob(context, identity, id);
         nameDevice(reply, present.device, jobBackend(present, devices));
         if (priority !== undefined) mayUsePriority(identity, priority);
         const change = {
+          ...(deadline !== undefined && { deadline_ms: deadlineOf_ms({ deadline }, clock.wall_ms()) }),
           ...(labels !== undefined && { labels }),
           ...(priority !== undefined && { priority: JobPriority[priority] }),
         };

@@ -89,6 +89,9 @@ export const jobEdit = z
   .strictObject({
     priority: priority.optional(),
     labels: labels.optional(),
+    deadline: z.iso.datetime({ offset: true }).nullable().optional().meta({
+      description: 'Not started after it; null: no deadline',
+    }),
   })
   .refine((edit) => Object.keys(edit).length > 0, 'names nothing to edit')
   .meta({ id: 'JobEdit' });

@@ -10,6 +10,7 @@ import type { DeviceLease } from './lease/keeper.ts';
 import { ProgressTracker } from './progress.ts';
 import { Candidates } from './queue/candidates.ts';
 import { isExpired } from './queue/expiry.ts';
+import { OfflineHolds } from './queue/offline-holds.ts';
 
 export type Work = { kind: 'job'; row: JobRow } | { kind: 'calibration'; row: CalibrationRow };
 
@@ -47,6 +48,7 @@ export class Lane<D extends RelaxDevice> {
   readonly #ends: (() => void)[] = [];
   readonly #holds: QueueHolds | null;
   readonly #candidates: Candidates;
+  readonly #offline: OfflineHolds;
   #running: Running | null = null;
   #loop: Promise<void> | null = null;
   #again = false;
@@ -58,6 +60,8 @@ export class Lane<D extends RelaxDevice> {
     const { controls, device } = options;
     this.#holds = controls === undefined ? null : new QueueHolds({ ...options, controls, device: device.id });
     this.#candidates = new Candidates(device.id, options.store.jobs);
+    this.#offline = new OfflineHolds(options, () => this.wake());
+    this.#ends.push(() => this.#offline.close());
     this.#ends.push(options.device.onChange(() => this.wake()));
     const { lease } = options;
     if (lease !== undefined) this.#ends.push(lease.onChange(() => this.#leaseChanged(lease)));
@@ -100,6 +104,7 @@ export class Lane<D extends RelaxDevice> {
       try {
         await this.#settleLease();
         await this.#holds?.settle();
+        if (this.#drives()) await this.#offline.settle(this.#taken);
         while (this.#ready() && (await this.#step()));
       } catch (error) {
         this.#options.onError(error);
@@ -113,9 +118,14 @@ export class Lane<D extends RelaxDevice> {
   }
 
   #ready(): boolean {
-    const { device, lease } = this.#options;
+    return this.#drives() && this.#options.device.state === 'ready';
+  }
+
+  /** What waits for the device is the business of this host. */
+  #drives(): boolean {
+    const { lease } = this.#options;
     if (lease !== undefined && (lease.fence === null || lease.fence !== this.#taken)) return false;
-    return !this.#closed.signal.aborted && device.state === 'ready';
+    return !this.#closed.signal.aborted;
   }
 
   #leaseChanged({ fence }: DeviceLease): void {

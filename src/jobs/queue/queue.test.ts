@@ -105,6 +105,36 @@ describe('a deadline', () => {
   });
 });
 
+describe('a device that is away', () => {
+  const stateOf = async (id: string) => (await store.jobs.get(id)).hold?.reason ?? null;
+
+  it('holds its jobs after some seconds, also those that come later, until it is back', async () => {
+    device.become('offline');
+    stopped_ms = Date.now();
+    await runner.start();
+    const { id } = await runner.submit(request(1, { onUnmet: 'wait' }));
+    const held = runner.waitFor(id, 1, LONG_MS);
+    expect(await stateOf(id)).toBeNull();
+    stopped_ms += 5_000;
+    device.become('connecting');
+    expect(await held).toMatchObject({ state: 'held', hold: { reason: 'device-offline', until_ms: null } });
+    const later = await runner.submit(request(2, { onUnmet: 'wait' }));
+    expect(await runner.waitFor(later.id, 1, LONG_MS)).toMatchObject({ state: 'held' });
+    device.become('ready');
+    for (const waited of [id, later.id])
+      expect(await runner.waitForEnd(waited, LONG_MS)).toMatchObject({ state: 'succeeded', hold: null });
+    expect(device.ran).toEqual([1, 2]);
+  });
+
+  it('has them back in a service that starts when it is there again', async () => {
+    const { id } = await runner.submit(request(1));
+    const hold = { reason: 'device-offline' as const, detail: 'away', since_ms: Date.now(), until_ms: null };
+    await store.jobs.transition(id, 'queued', 'held', { hold });
+    await runner.start();
+    expect(await runner.waitForEnd(id, LONG_MS)).toMatchObject({ state: 'succeeded' });
+  });
+});
+
 describe('turns', () => {
   it('the one job of a key is not behind the many of another; priority goes before turns', async () => {
     for (const count of [1, 2, 3, 4, 5, 6]) await runner.submit(request(count), { keyId: 'a' });

@@ -43,6 +43,7 @@ import { sampleRoutes } from './routes/samples.ts';
 import { telemetryRoutes } from './routes/telemetry.ts';
 import { ticketRoutes } from './routes/tickets.ts';
 import { twinRoutes } from './routes/twins.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 
 /** Every body but a model's. */
 const BODY_BYTES_MAX = 2 ** 20;
@@ -115,6 +116,7 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   await app.register(twinRoutes(context));
   await app.register(keyRoutes(context, (keyId) => void hub.keyChanged(keyId)));
   await app.register(ticketRoutes(context));
+  await app.register(webhookRoutes(context));
   await app.register(auditRoutes(context));
   await app.register(liveRoutes(context, hub));
   await app.register(eventRoutes(context, hub));

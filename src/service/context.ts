@@ -10,6 +10,7 @@ import type {
   TelemetryStatus,
 } from '../device/index.ts';
 import type { DeviceControls, JobRunner, RelaxDevice } from '../jobs/index.ts';
+import type { WebhookTargets } from './webhooks/targets.ts';
 import type { Captures } from './captures/captures.ts';
 import type { CertificateKeys, KeyLimits, Store } from '../store/index.ts';
 import type { TwinChannel } from './twins/channel.ts';
@@ -65,6 +66,8 @@ export interface ServiceOptions {
   version: string;
   /** What the operator demands (THERMOLOOP_EXPECT_BACKEND). */
   expectBackend?: string | null;
+  /** Where webhooks may go; public https addresses unless told. */
+  webhookTargets?: WebhookTargets;
   logger?: FastifyBaseLogger;
   /** Requests of one key per minute. */
   rateLimitPerMinute?: number;

@@ -4,6 +4,7 @@ import { DEVICES_CHAPTER } from './reference/devices.ts';
 import { earlyStopReference } from './reference/early-stop.ts';
 import { jobsReference } from './reference/jobs.ts';
 import { KEYS_CHAPTER } from './reference/keys.ts';
+import { WEBHOOKS_CHAPTER } from './reference/webhooks.ts';
 import { roles, scopes, type Role } from './auth/matrix.ts';
 import { samplesReference } from './results/reference.ts';
 
@@ -43,6 +44,7 @@ export function apiMarkdown(document: OpenApiDocument): string {
     '',
     CLIENTS_CHAPTER,
     KEYS_CHAPTER,
+    WEBHOOKS_CHAPTER,
     '## Roles and scopes',
     '',
     `| Scope | ${roleNames.join(' | ')} |`,

@@ -2,6 +2,7 @@
 // hold them; repositories turn them into rows.ts.
 import type { CalibrationState, Digest, HoldReason, JobCause, JobPhase, JobState } from './rows.ts';
 import type { CaptureWhy, UseLeaseEnd } from './device-use.ts';
+import type { DeliveryState, WebhookTopic } from './webhooks.ts';
 
 export interface ModelTable {
   id: string;
@@ -229,6 +230,32 @@ export interface CaptureTable {
   created_at_ms: number;
 }
 
+export interface WebhookTable {
+  id: string;
+  key_id: string;
+  url: string;
+  topics: string;
+  secret: string;
+  created_at_ms: number;
+  failing_since_ms: number | null;
+  disabled_at_ms: number | null;
+  disabled_why: string | null;
+}
+
+export interface WebhookDeliveryTable {
+  id: string;
+  webhook_id: string;
+  topic: WebhookTopic;
+  owner: string | null;
+  body: string;
+  state: DeliveryState;
+  attempts: number;
+  next_at_ms: number;
+  last_error: string | null;
+  created_at_ms: number;
+  ended_at_ms: number | null;
+}
+
 export interface SettingTable {
   name: string;
   value: string;
@@ -260,6 +287,8 @@ export interface Tables {
   active_calibration: ActiveCalibrationTable;
   calibration_move: CalibrationMoveTable;
   capture: CaptureTable;
+  webhook: WebhookTable;
+  webhook_delivery: WebhookDeliveryTable;
   setting: SettingTable;
   schema_version: SchemaVersionTable;
 }

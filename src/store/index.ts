@@ -3,6 +3,8 @@ export * from './errors.ts';
 export * from './rows.ts';
 export type * from './repositories.ts';
 export type * from './device-use.ts';
+export * from './webhooks.ts';
+export { mayBeTold } from './tables/webhooks.ts';
 export { openStore } from './store.ts';
 export type { StoreChange } from './dialect.ts';
 export type { BlobsPlace, Store, StoreOptions } from './store.ts';

@@ -14,6 +14,7 @@ import { deviceUse } from './migrations/0008-device-use.ts';
 import { tickets } from './migrations/0009-tickets.ts';
 import { settings } from './migrations/0010-settings.ts';
 import { deletion } from './migrations/0011-deletion.ts';
+import { webhooks } from './migrations/0012-webhooks.ts';
 import type { Migration } from './migrations/migration.ts';
 
 /** In order; the version of a step is its place, counted from 1. */
@@ -29,6 +30,7 @@ export const MIGRATIONS: readonly Migration[] = [
   tickets,
   settings,
   deletion,
+  webhooks,
 ];
 
 /**

@@ -2,6 +2,7 @@
 // below, and all reject with StoreError. Lists page by ULID: pass the last id seen as `after`.
 import type { ActiveCalibrationRepository, CaptureRepository, UseLeaseRepository } from './device-use.ts';
 import type { Page } from './page.ts';
+import type { WebhookRepository } from './webhooks.ts';
 import type {
   AuditRow,
   CalibrationRow,
@@ -308,6 +309,7 @@ export interface Repositories {
   readonly useLeases: UseLeaseRepository;
   readonly activeCalibrations: ActiveCalibrationRepository;
   readonly captures: CaptureRepository;
+  readonly webhooks: WebhookRepository;
 }
 
 export interface BlobInfo {

@@ -14,6 +14,8 @@ export const DELETION_GRACE_MS = 60_000;
 /** Rows at a time, so that nobody waits long for the database. */
 const STEP = 20;
 const AUDIT_STEP = 500;
+/** Deliveries to webhooks that have ended are kept for looking at. */
+const DELIVERIES_DAYS = 7;
 
 type Part = Pick<Store, 'blobs' | 'deletion'>;
 
@@ -61,7 +63,7 @@ export async function collectGarbage(store: Part, now_ms: number, signal?: Abort
 
 /** One round of everything: expired rows, their blobs, garbage, and answers that were kept for repeats. */
 export async function sweep(
-  store: Pick<Store, 'blobs' | 'deletion' | 'idempotency' | 'transaction'>,
+  store: Pick<Store, 'blobs' | 'deletion' | 'idempotency' | 'transaction' | 'webhooks'>,
   policy: RetentionPolicy,
   now_ms: number,
   signal?: AbortSignal,
@@ -113,6 +115,7 @@ export async function sweep(
       gone = await store.deletion.auditBefore(audit_ms, AUDIT_STEP);
     }
   await store.idempotency.prune();
+  await store.webhooks.prune(now_ms - DELIVERIES_DAYS * DAY_MS);
   swept.blobs += await collectGarbage(store, now_ms, signal);
   return swept;
 }

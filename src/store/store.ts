@@ -35,6 +35,7 @@ import { sampleSetRepository } from './tables/sample-sets.ts';
 import { smallBlobRepository } from './tables/small-blobs.ts';
 import { useLeaseRepository } from './tables/use-leases.ts';
 import { ticketRepository } from './tables/tickets.ts';
+import { webhookRepository } from './tables/webhooks.ts';
 import { createUlidSource } from './ulid.ts';
 
 export interface StoreOptions {
@@ -227,6 +228,7 @@ function repositories(context: Context): Repositories {
     activeCalibrations: guarded(context, 'activeCalibrations', active),
     deletion: guarded(context, 'deletion', deletionRepository(context)),
     captures: guarded(context, 'captures', captureRepository(context)),
+    webhooks: guarded(context, 'webhooks', webhookRepository(context)),
   };
 }
 

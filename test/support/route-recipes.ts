@@ -13,6 +13,16 @@ const ofEndedJob = (rest: string): Recipe => ({
   foreign: 404,
 });
 
+const hookBody = { url: 'https://192.0.3.1/hook', topics: ['job.succeeded'] };
+const ofHook = (rest: string, status: number): Recipe => ({
+  ask: async ({ service }, { keyId }) => {
+    const hook = { keyId, secret: 's', url: hookBody.url, topics: ['job.failed' as const] };
+    return { path: `/v1/webhooks/${(await service.store.webhooks.add(hook)).id}${rest}` };
+  },
+  status,
+  foreign: 404,
+});
+
 /** By route of the matrix, without the public ones. */
 export const recipes: Readonly<Record<string, Recipe>> = {
   'GET /v1/about': get('/v1/about'),
@@ -108,6 +118,11 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     status: 204,
   },
   'POST /v1/tickets': { ask: () => ({ path: '/v1/tickets' }), status: 201 },
+  'POST /v1/webhooks': { ask: () => ({ path: '/v1/webhooks', body: hookBody }), status: 201 },
+  'GET /v1/webhooks': get('/v1/webhooks'),
+  'GET /v1/webhooks/:id': ofHook('', 200),
+  'DELETE /v1/webhooks/:id': ofHook('', 204),
+  'GET /v1/webhooks/:id/deliveries': ofHook('/deliveries', 200),
   'GET /v1/audit': get('/v1/audit'),
   'GET /v1/ws': get('/v1/ws', 426),
   // The stream has no end that a test could wait for; whoever gets past the guard is told of the topic.

@@ -43,6 +43,8 @@ export interface ServeConfig {
   expectBackend: ExpectedBackend | null;
   rateLimitPerMinute: number | undefined;
   retention: RetentionPolicy;
+  /** Hosts and networks that webhooks may reach beside public addresses. */
+  webhookAllow: string[];
   tlsCert: string | null;
   tlsKey: string | null;
   bootstrapKeyFile: string | null;
@@ -93,6 +95,7 @@ export function serveConfig(sources: Sources): ServeConfig {
             ),
           ),
     retention: retentionSettings(get),
+    webhookAllow: (get('webhookAllow') ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
     tlsCert: get('tlsCert') ?? null,
     tlsKey: get('tlsKey') ?? null,
     bootstrapKeyFile: get('bootstrapKeyFile') ?? null,

@@ -12,9 +12,11 @@ import { createMonitoring, listenForScrapes } from '../../monitoring/index.ts';
 import {
   Captures,
   createService,
+  deliverWebhooks,
   feedMonitoring,
   readingOf,
   scrapeGuard,
+  WebhookTargets,
   type LineRecorder,
   type TwinChannel,
 } from '../../service/index.ts';
@@ -143,7 +145,11 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
       monitoring,
       onError: (error) => log.warn({ err: error }, 'the heat of a job could not be counted'),
     });
+    const webhookTargets = new WebhookTargets({ allow: config.webhookAllow });
+    const webhooks = deliverWebhooks({ store, targets: webhookTargets, clock, onLog });
+    closers.push(() => webhooks.close());
     const app = await createService({
+      webhookTargets,
       store,
       runner,
       devices,

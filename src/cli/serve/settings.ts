@@ -48,6 +48,7 @@ export const settings = {
   retentionDays: { variable: 'THERMOLOOP_RETENTION_DAYS' },
   retentionCaptureDays: { variable: 'THERMOLOOP_RETENTION_CAPTURE_DAYS' },
   retentionAuditDays: { variable: 'THERMOLOOP_RETENTION_AUDIT_DAYS' },
+  webhookAllow: { variable: 'THERMOLOOP_WEBHOOK_ALLOW' },
   bootstrapKeyFile: { variable: 'THERMOLOOP_BOOTSTRAP_KEY_FILE' },
   logLevel: { variable: 'THERMOLOOP_LOG_LEVEL', fallback: 'info' },
 } as const satisfies Record<string, Setting>;

@@ -5266,6 +5266,410 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Webhooks of the key (all with keys:admin), newest first
+         * @description Scope: `webhook:manage`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    limit?: number;
+                    /** @description nextCursor of the page before */
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["Webhook"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Have the ends of jobs and calibrations delivered to a URL; the secret is shown once
+         * @description Scope: `webhook:manage`.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description The same key and body get the same answer again for 24 h (Idempotency-Replayed: true) */
+                    "idempotency-key"?: string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["WebhookRequestInput"];
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["NewWebhook"];
+                    };
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description idempotency-in-progress */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One webhook, without its secret
+         * @description Scope: `webhook:manage`.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Webhook"];
+                    };
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description unknown-webhook */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /**
+         * Remove a webhook, with what waits for it
+         * @description Scope: `webhook:manage`.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It is gone */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description unknown-webhook */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was and is to be delivered, newest first
+         * @description Scope: `webhook:manage`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    limit?: number;
+                    /** @description nextCursor of the page before */
+                    cursor?: string;
+                };
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            items: components["schemas"]["WebhookDelivery"][];
+                            nextCursor: string | null;
+                        };
+                    };
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description unknown-webhook */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/audit": {
         parameters: {
             query?: never;
@@ -5535,7 +5939,7 @@ export interface components {
             detail: string;
             instance: string;
             /** @enum {string} */
-            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-problem" | "already-finished" | "job-not-finished" | "model-in-use" | "no-samples" | "no-certificate" | "state-conflict" | "unknown-fault" | "fault-not-allowed" | "twin-unreachable" | "nothing-recorded" | "unknown-capture" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "storage-quota" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
+            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-webhook" | "webhook-target-refused" | "unknown-problem" | "already-finished" | "job-not-finished" | "model-in-use" | "no-samples" | "no-certificate" | "state-conflict" | "unknown-fault" | "fault-not-allowed" | "twin-unreachable" | "nothing-recorded" | "unknown-capture" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "storage-quota" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
             retryable: boolean;
             remedy: string;
             docs: string;
@@ -6744,6 +7148,63 @@ export interface components {
                 [key: string]: unknown;
             } | null;
         };
+        WebhookRequestInput: {
+            /** @description https, at a public address */
+            url: string;
+            /** @description All unless named */
+            topics?: ("job.succeeded" | "job.failed" | "job.cancelled" | "job.expired" | "calibration.succeeded" | "calibration.failed")[];
+        };
+        WebhookInput: {
+            id: string;
+            url: string;
+            topics: string[];
+            /** @description Id of the key that it belongs to */
+            key: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            createdAt: string;
+            /** @enum {string} */
+            state: "active" | "failing" | "disabled";
+            failingSince: string | null;
+            disabledAt: string | null;
+            disabledWhy: string | null;
+        };
+        NewWebhookInput: {
+            id: string;
+            url: string;
+            topics: string[];
+            /** @description Id of the key that it belongs to */
+            key: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            createdAt: string;
+            /** @enum {string} */
+            state: "active" | "failing" | "disabled";
+            failingSince: string | null;
+            disabledAt: string | null;
+            disabledWhy: string | null;
+            /** @description Verifies signatures; shown once, null in a replayed answer */
+            secret: string | null;
+        };
+        WebhookDeliveryInput: {
+            /** @description The same at every attempt */
+            id: string;
+            topic: string;
+            /** @enum {string} */
+            state: "pending" | "delivered" | "given-up";
+            attempts: number;
+            lastError: string | null;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            createdAt: string;
+            endedAt: string | null;
+        };
         /** @description RFC 9457; the codes are in docs/problems.md */
         Problem: {
             type: string;
@@ -6752,7 +7213,7 @@ export interface components {
             detail: string;
             instance: string;
             /** @enum {string} */
-            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-problem" | "already-finished" | "job-not-finished" | "model-in-use" | "no-samples" | "no-certificate" | "state-conflict" | "unknown-fault" | "fault-not-allowed" | "twin-unreachable" | "nothing-recorded" | "unknown-capture" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "storage-quota" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
+            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-webhook" | "webhook-target-refused" | "unknown-problem" | "already-finished" | "job-not-finished" | "model-in-use" | "no-samples" | "no-certificate" | "state-conflict" | "unknown-fault" | "fault-not-allowed" | "twin-unreachable" | "nothing-recorded" | "unknown-capture" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "storage-quota" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
             retryable: boolean;
             remedy: string;
             docs: string;
@@ -7960,6 +8421,63 @@ export interface components {
             wholeProfile: {
                 [key: string]: unknown;
             } | null;
+        };
+        WebhookRequest: {
+            /** @description https, at a public address */
+            url: string;
+            /** @description All unless named */
+            topics?: ("job.succeeded" | "job.failed" | "job.cancelled" | "job.expired" | "calibration.succeeded" | "calibration.failed")[];
+        };
+        Webhook: {
+            id: string;
+            url: string;
+            topics: string[];
+            /** @description Id of the key that it belongs to */
+            key: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            createdAt: string;
+            /** @enum {string} */
+            state: "active" | "failing" | "disabled";
+            failingSince: string | null;
+            disabledAt: string | null;
+            disabledWhy: string | null;
+        };
+        NewWebhook: {
+            id: string;
+            url: string;
+            topics: string[];
+            /** @description Id of the key that it belongs to */
+            key: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            createdAt: string;
+            /** @enum {string} */
+            state: "active" | "failing" | "disabled";
+            failingSince: string | null;
+            disabledAt: string | null;
+            disabledWhy: string | null;
+            /** @description Verifies signatures; shown once, null in a replayed answer */
+            secret: string | null;
+        };
+        WebhookDelivery: {
+            /** @description The same at every attempt */
+            id: string;
+            topic: string;
+            /** @enum {string} */
+            state: "pending" | "delivered" | "given-up";
+            attempts: number;
+            lastError: string | null;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            createdAt: string;
+            endedAt: string | null;
         };
     };
     responses: never;

@@ -29,9 +29,17 @@ export async function registerOpenApi(app: FastifyInstance): Promise<void> {
       components: {
         securitySchemes: { key: { type: 'http', scheme: 'bearer', bearerFormat: 'tlk_<id>_<secret>' } },
       },
-      tags: ['service', 'health', 'devices', 'models', 'jobs', 'calibrations', 'keys', 'live'].map(
-        (name) => ({ name }),
-      ),
+      tags: [
+        'service',
+        'health',
+        'devices',
+        'models',
+        'jobs',
+        'calibrations',
+        'keys',
+        'webhooks',
+        'live',
+      ].map((name) => ({ name })),
     },
     transform: (document) => {
       const made = jsonSchemaTransform(document);

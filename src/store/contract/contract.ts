@@ -13,6 +13,7 @@ import { modelContract } from './models.ts';
 import { sampleSetContract } from './sample-sets.ts';
 import { transactionContract } from './transactions.ts';
 import { concurrencyContract } from './concurrency.ts';
+import { webhookContract } from './webhooks.ts';
 import { makeFixture, type Fixture, type Subject } from './fixture.ts';
 
 export interface Database {
@@ -53,5 +54,6 @@ export function storeContract(database: Database): void {
     blobContract(at);
     changeContract(at);
     deletionContract(at);
+    webhookContract(at);
   });
 }

@@ -14,6 +14,7 @@ import {
   toNullableJson,
   type Context,
 } from './context.ts';
+import { tellWebhooks } from './webhooks.ts';
 
 export function calibrationRepository(context: Context): CalibrationRepository {
   const all = () => context.db().selectFrom('calibration').selectAll();
@@ -86,15 +87,22 @@ export function calibrationRepository(context: Context): CalibrationRepository {
       return orNull(row);
     },
     async transition(id, from, to, change = {}) {
-      const row = await context
-        .db()
-        .updateTable('calibration')
-        .set(columns({ ...change, state: to }))
-        .set((e) => ({ revision: e('revision', '+', 1) }))
-        .where('id', '=', id)
-        .where('state', '=', from)
-        .returningAll()
-        .executeTakeFirst();
+      const row = await context.atomic(async (db) => {
+        const changed = await db
+          .updateTable('calibration')
+          .set(columns({ ...change, state: to }))
+          .set((e) => ({ revision: e('revision', '+', 1) }))
+          .where('id', '=', id)
+          .where('state', '=', from)
+          .returningAll()
+          .executeTakeFirst();
+        if (changed !== undefined && (to === 'succeeded' || to === 'failed')) {
+          const { device, kind, cause } = changed;
+          const data = { calibration: id, device, kind, state: to, cause };
+          await tellWebhooks(context, db, { topic: `calibration.${to}`, owner: null, data });
+        }
+        return changed;
+      });
       if (row !== undefined) return toRow(row);
       throw new StoreError('conflict', `calibration ${id} is ${(await get(id)).state}, not ${from}`);
     },

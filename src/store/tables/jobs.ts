@@ -16,6 +16,7 @@ import {
 } from './context.ts';
 import { jobLog } from './job-log.ts';
 import { holdColumns, queueQuestions } from './job-queue.ts';
+import { tellWebhooks, type Ending } from './webhooks.ts';
 
 const WAITING: JobState[] = ['queued', 'held'];
 const UNFINISHED: JobState[] = [...WAITING, 'running'];
@@ -57,15 +58,22 @@ export function jobRepository(context: Context): JobRepository {
       return Number(row?.count ?? 0);
     },
     async transition(id, from, to, change = {}) {
-      const row = await context
-        .db()
-        .updateTable('job')
-        .set(columns({ ...(!WAITING.includes(to) && LEFT_QUEUE), hold: null, ...change, state: to }))
-        .set((e) => ({ revision: e('revision', '+', 1) }))
-        .where('id', '=', id)
-        .where('state', 'in', [from].flat())
-        .returningAll()
-        .executeTakeFirst();
+      const changed = (db: Kysely<Tables>) =>
+        db
+          .updateTable('job')
+          .set(columns({ ...(!WAITING.includes(to) && LEFT_QUEUE), hold: null, ...change, state: to }))
+          .set((e) => ({ revision: e('revision', '+', 1) }))
+          .where('id', '=', id)
+          .where('state', 'in', [from].flat())
+          .returningAll()
+          .executeTakeFirst();
+      const row = await (UNFINISHED.includes(to)
+        ? changed(context.db())
+        : context.atomic(async (db) => {
+            const ended = await changed(db);
+            if (ended !== undefined) await tellWebhooks(context, db, endingOf(ended));
+            return ended;
+          }));
       if (row !== undefined) return toRow(row);
       throw new StoreError(
         'conflict',
@@ -76,6 +84,11 @@ export function jobRepository(context: Context): JobRepository {
     ...queueQuestions(context, toRow),
     ...jobLog(context),
   };
+}
+
+/** What a webhook is told: no more than which job, where and how it ended. */
+function endingOf({ id, device, state, cause, key_id: owner }: JobTable): Ending {
+  return { topic: `job.${state}` as Ending['topic'], owner, data: { job: id, device, state, cause } };
 }
 
 async function add(context: Context, job: NewJob): Promise<JobRow> {

@@ -38,6 +38,20 @@ export const resourceProblems = {
     'No key has this id.',
     'List the keys with GET /v1/keys; the id is the part between tlk_ and the second underscore.',
   ),
+  'unknown-webhook': entry(
+    404,
+    'There is no such webhook',
+    'final',
+    'No webhook has this id, or it belongs to another key.',
+    'List your webhooks with GET /v1/webhooks.',
+  ),
+  'webhook-target-refused': entry(
+    422,
+    'Nothing is delivered to this address',
+    'final',
+    'The URL of a webhook is no https URL, or leads to a loopback, private, link-local or otherwise special address.',
+    'Name a public https URL, or ask the operator to allow the host or network with THERMOLOOP_WEBHOOK_ALLOW.',
+  ),
   'unknown-problem': entry(
     404,
     'There is no such problem code',

@@ -50,7 +50,9 @@ export function webhookContract(at: () => Fixture): void {
       expect(more).toEqual([]);
       const retry = { state: 'pending', retryIn_ms: 0, error: 'no' } as const;
       expect(await store.webhooks.settle(claimed, retry)).toBe(true);
-      expect(await store.webhooks.find(hook.id)).toMatchObject({ failingSince_ms: expect.any(Number) as number });
+      expect(await store.webhooks.find(hook.id)).toMatchObject({
+        failingSince_ms: expect.any(Number) as number,
+      });
       const [again] = await other.webhooks.claim(60_000, 5);
       expect(again).toMatchObject({ id: claimed.id, attempts: 2 });
       expect(await store.webhooks.settle(claimed, { state: 'delivered', error: null })).toBe(false);

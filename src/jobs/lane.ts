@@ -144,8 +144,7 @@ export class Lane<D extends RelaxDevice> {
   /** Runs the first in the queue; false when there is none. */
   async #step(): Promise<boolean> {
     const work = await this.#first();
-    if (work === null || !this.#ready()) return false;
-    if (!this.#ready() || !this.#mayRun(work.row)) return false;
+    if (work === null || !this.#ready() || !this.#mayRun(work.row)) return false;
     const running: Running = {
       id: work.row.id,
       kind: work.kind,

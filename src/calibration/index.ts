@@ -1,11 +1,11 @@
 // The calibration procedures by kind, as the runner takes them, and the pure estimators behind them.
 import { noiseTemperature } from './noise-temperature.ts';
-import type { CalibrationProcedure } from './procedure.ts';
+import type { CalibrationProcedure, HoldDevice } from './procedure.ts';
 
 /** Every procedure of this version by its kind. */
 export const calibrationProcedures = {
   'noise-temperature': noiseTemperature,
-} as const satisfies Record<string, CalibrationProcedure>;
+} as const satisfies Record<string, CalibrationProcedure<HoldDevice>>;
 
 export { CalibrationError, calibrationErrorCodes } from './errors.ts';
 export type { CalibrationErrorCode } from './errors.ts';
@@ -21,4 +21,16 @@ export type {
   CalibrationOutcome,
   CalibrationProcedure,
   HoldDevice,
+  MeasureDevice,
+  MeasurePhase,
+  MeasureRequest,
+  ReferenceRequest,
 } from './procedure.ts';
+export { NOTHING_KNOWN, calibrationKinds, knowledgeFrom, knownFor } from './knowledge.ts';
+export type {
+  CalibrationKind,
+  ChipKnowledge,
+  MeasuredValues,
+  PotentialKnowledge,
+  ReadoutKnowledge,
+} from './knowledge.ts';

@@ -39,7 +39,7 @@ const STATEMENT =
   'of 1. With a gain g the curve is entered at g^2 <x^2>, and J2, J4 are taken as programmed.';
 
 /** Procedure for the runner. Option names are those of NoiseTemperatureOptions with `_timeUnits` on times. */
-export const noiseTemperature: CalibrationProcedure = { check, run };
+export const noiseTemperature: CalibrationProcedure<HoldDevice> = { check, run };
 
 function check(options: JsonObject, capabilities: DeviceCapabilities): void {
   const parsed = parseOptions(options, capabilities);

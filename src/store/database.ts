@@ -256,6 +256,34 @@ export interface WebhookDeliveryTable {
   ended_at_ms: number | null;
 }
 
+export interface HeatEntryTable {
+  id: string;
+  device: string;
+  backend: string | null;
+  job_id: string | null;
+  attempt: number | null;
+  key_id: string | null;
+  /** For grouping: the key, `none` without one, `device` where there is no job. */
+  owner: string;
+  ended: string | null;
+  from_ms: number;
+  to_ms: number;
+  /** Begin of the hour of `to_ms`. */
+  hour_ms: number;
+  at_ms: number;
+  samples: number;
+  effective_samples: number | null;
+  idle_joule: number | null;
+  program_joule: number | null;
+  relax_joule: number | null;
+  read_joule: number | null;
+  energy_reason: string | null;
+  released_kt: number | null;
+  absorbed_kt: number | null;
+  heat_reason: string | null;
+  calibration: string | null;
+}
+
 export interface SettingTable {
   name: string;
   value: string;
@@ -289,6 +317,7 @@ export interface Tables {
   capture: CaptureTable;
   webhook: WebhookTable;
   webhook_delivery: WebhookDeliveryTable;
+  heat_entry: HeatEntryTable;
   setting: SettingTable;
   schema_version: SchemaVersionTable;
 }

@@ -4,6 +4,7 @@ export * from './rows.ts';
 export type * from './repositories.ts';
 export type * from './device-use.ts';
 export * from './webhooks.ts';
+export * from './heat.ts';
 export { mayBeTold } from './tables/webhooks.ts';
 export { openStore } from './store.ts';
 export type { StoreChange } from './dialect.ts';

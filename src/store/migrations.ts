@@ -15,6 +15,7 @@ import { tickets } from './migrations/0009-tickets.ts';
 import { settings } from './migrations/0010-settings.ts';
 import { deletion } from './migrations/0011-deletion.ts';
 import { webhooks } from './migrations/0012-webhooks.ts';
+import { heat } from './migrations/0013-heat.ts';
 import type { Migration } from './migrations/migration.ts';
 
 /** In order; the version of a step is its place, counted from 1. */
@@ -31,6 +32,7 @@ export const MIGRATIONS: readonly Migration[] = [
   settings,
   deletion,
   webhooks,
+  heat,
 ];
 
 /**

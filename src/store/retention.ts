@@ -24,6 +24,7 @@ export interface RetentionPolicy {
   /** Jobs that have ended, with samples, certificate and log, counted from their end. */
   jobs_days: number | null;
   captures_days: number | null;
+  /** Also of the heat ledger, which is an account like it. */
   audit_days: number | null;
 }
 
@@ -31,6 +32,7 @@ export interface Swept {
   jobs: number;
   captures: number;
   auditRows: number;
+  heatEntries: number;
   blobs: number;
 }
 
@@ -63,13 +65,13 @@ export async function collectGarbage(store: Part, now_ms: number, signal?: Abort
 
 /** One round of everything: expired rows, their blobs, garbage, and answers that were kept for repeats. */
 export async function sweep(
-  store: Pick<Store, 'blobs' | 'deletion' | 'idempotency' | 'transaction' | 'webhooks'>,
+  store: Pick<Store, 'blobs' | 'deletion' | 'idempotency' | 'transaction' | 'webhooks' | 'heat'>,
   policy: RetentionPolicy,
   now_ms: number,
   signal?: AbortSignal,
 ): Promise<Swept> {
   const before = (days: number | null): number | null => (days === null ? null : now_ms - days * DAY_MS);
-  const swept: Swept = { jobs: 0, captures: 0, auditRows: 0, blobs: 0 };
+  const swept: Swept = { jobs: 0, captures: 0, auditRows: 0, heatEntries: 0, blobs: 0 };
   const each = async (
     at_ms: number | null,
     list: (at_ms: number, limit: number) => Promise<string[]>,
@@ -109,11 +111,17 @@ export async function sweep(
     'captures',
   );
   const audit_ms = before(policy.audit_days);
-  if (audit_ms !== null)
-    for (let gone = AUDIT_STEP; gone === AUDIT_STEP; swept.auditRows += gone) {
+  const inSteps = async (remove: (before_ms: number) => Promise<number>): Promise<number> => {
+    if (audit_ms === null) return 0;
+    for (let removed = 0; ;) {
       signal?.throwIfAborted();
-      gone = await store.deletion.auditBefore(audit_ms, AUDIT_STEP);
+      const gone = await remove(audit_ms);
+      removed += gone;
+      if (gone < AUDIT_STEP) return removed;
     }
+  };
+  swept.auditRows = await inSteps((before_ms) => store.deletion.auditBefore(before_ms, AUDIT_STEP));
+  swept.heatEntries = await inSteps((before_ms) => store.heat.prune(before_ms, AUDIT_STEP));
   await store.idempotency.prune();
   await store.webhooks.prune(now_ms - DELIVERIES_DAYS * DAY_MS);
   swept.blobs += await collectGarbage(store, now_ms, signal);

@@ -5,6 +5,7 @@ import { changeContract } from './changes.ts';
 import { auditContract } from './audit.ts';
 import { calibrationContract } from './calibrations.ts';
 import { deletionContract } from './deletion.ts';
+import { heatContract } from './heat.ts';
 import { idempotencyContract } from './idempotency.ts';
 import { idContract } from './ids.ts';
 import { jobContract } from './jobs.ts';
@@ -55,5 +56,6 @@ export function storeContract(database: Database): void {
     changeContract(at);
     deletionContract(at);
     webhookContract(at);
+    heatContract(at);
   });
 }

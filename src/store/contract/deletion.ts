@@ -164,6 +164,7 @@ export function deletionContract(at: () => Fixture): void {
         jobs: 0,
         captures: 0,
         auditRows: 0,
+        heatEntries: 0,
         blobs: 0,
       });
       expect(await sweep(store, policy, at().now_ms)).toMatchObject({ jobs: 1, auditRows: 0, blobs: 1 });

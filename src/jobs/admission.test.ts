@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { emptyModel, quantise } from '../physics/index.ts';
 import { CAPABILITIES } from '../../test/fakes/relax-device.ts';
-import { checkDevice, checkSchedule, normalise } from './admission.ts';
+import { checkOnline, checkSchedule, normalise } from './admission.ts';
 import { JobError } from './errors.ts';
 import type { RelaxJobRequest } from './request.ts';
 
@@ -143,11 +143,10 @@ describe('a request held against a device', () => {
     expect(check({}, { ...CAPABILITIES, unitsMax: 3 })).toEqual(['/model']);
   });
 
-  it('refuses a device that is away with its reason, unless it may wait', () => {
+  it('refuses a device that is away with its reason, not one that is at work', () => {
     const reason = { code: 'link-lost', message: 'the cable is out', remedy: 'plug it in' };
     const away = { id: 'd', state: 'offline', backend: 'twin', reason } as const;
-    expect(() => checkDevice(normalise(request()), away)).toThrow(/the cable is out/);
-    checkDevice(normalise(request({ onUnmet: 'wait' })), away);
-    checkDevice(normalise(request()), { ...away, state: 'running', reason: null });
+    expect(() => checkOnline(away)).toThrow(/the cable is out/);
+    checkOnline({ ...away, state: 'running', reason: null });
   });
 });

@@ -11,8 +11,18 @@ import { JobPriority, type AdmittedRelaxJob, type RelaxJobRequest } from './requ
 
 const SEED_END = 1n << 64n;
 
-/** The request with every default, its numbers checked as far as that goes without a device. */
+/**
+ * The request with every default, its numbers checked as far as that goes without a device.
+ * @throws JobError validation-failed
+ */
 export function normalise(request: RelaxJobRequest): AdmittedRelaxJob {
+  const { job, flaw } = readRequest(request);
+  if (flaw !== null) throw flaw;
+  return job;
+}
+
+/** The same for those who want to know more than the first thing that is wrong: `job` as it was asked for. */
+export function readRequest(request: RelaxJobRequest): { job: AdmittedRelaxJob; flaw: JobError | null } {
   const errors: RefusedField[] = [];
   const job = withDefaults(request, errors);
   checkTimes(job, errors);
@@ -26,20 +36,7 @@ export function normalise(request: RelaxJobRequest): AdmittedRelaxJob {
       allowed: 'a whole number of at least 1',
     });
   checkTarget(job, errors);
-  if (errors.length > 0) throw refusal(errors);
-  return job;
-}
-
-/**
- * Refuses a job that this device cannot take now: the wrong backend, or away and nobody wants to wait.
- * @throws JobError wrong-backend, device-offline
- */
-export function checkDevice(
-  job: AdmittedRelaxJob,
-  device: Pick<RelaxDevice, 'id' | 'state' | 'reason' | 'backend'>,
-): void {
-  checkBackend(job, device);
-  if (job.onUnmet === 'reject') checkOnline(device);
+  return { job, flaw: errors.length > 0 ? refusal(errors) : null };
 }
 
 /** @throws JobError wrong-backend when the job demands another backend than the device has */

@@ -13,7 +13,7 @@ import type { BatchItem, BatchOptions, SubmitOptions } from './runner-port.ts';
 import type { RelaxJobRequest } from './request.ts';
 
 /** Refusals that are about the job, not about the service. */
-const isRefusal = (error: unknown): error is Error =>
+export const isRefusal = (error: unknown): error is Error =>
   (error instanceof JobError && error.code !== 'runner-closed') ||
   error instanceof PhysicsError ||
   isStoreError(error, 'corrupt-blob') ||

@@ -1,23 +1,24 @@
 // How work gets into the queue: looked at against the device it names, then kept in one commit with what its sender
 // writes beside it.
 import type { Clock } from '../clock/clock.ts';
-import type { CalibrationRow, JobRow, JsonObject, NewJob, Store } from '../store/index.ts';
+import type { QuantisedProgram } from '../physics/index.ts';
+import type { CalibrationRow, JobRow, JsonObject, ModelRow, NewJob, Store } from '../store/index.ts';
 import {
+  checkBackend,
   checkCalibration,
-  checkDevice,
   checkOnline,
-  checkSchedule,
   deadlineOf_ms,
   isOnline,
-  normalise,
+  readRequest,
 } from './admission.ts';
-import { addBatch } from './batch.ts';
+import { addBatch, isRefusal } from './batch.ts';
 import type { CalibrationProcedure } from './calibration-port.ts';
 import type { RelaxDevice } from './device-port.ts';
+import { scheduleFlaws } from './dry-run/schedule-flaws.ts';
 import { JobError } from './errors.ts';
 import { checkFaults } from './faults-seen.ts';
 import type { Programs } from './programs.ts';
-import { JobPriority, type RelaxJobRequest } from './request.ts';
+import { JobPriority, type AdmittedRelaxJob, type RelaxJobRequest } from './request.ts';
 import type {
   BatchItem,
   BatchOptions,
@@ -33,6 +34,16 @@ export interface SubmissionParts<D extends RelaxDevice> {
   programs: Programs;
   procedures: Readonly<Record<string, CalibrationProcedure<D>>>;
   controls?: JobRunnerOptions<D>['controls'];
+}
+
+/** What is known of a job once it has been looked at; null: nothing, because that was refused. */
+export interface Examined<D extends RelaxDevice> {
+  job: AdmittedRelaxJob;
+  device: D | null;
+  model: ModelRow | null;
+  /** Also null while the device has never answered. */
+  program: QuantisedProgram | null;
+  deadline_ms: number | null;
 }
 
 export class Submission<D extends RelaxDevice> {
@@ -58,21 +69,11 @@ export class Submission<D extends RelaxDevice> {
 
   /** The row of a job that its device can take; rejects with the refusal. */
   async #admit(request: RelaxJobRequest, options: SubmitOptions<JobRow>): Promise<NewJob> {
-    const { store, clock, programs } = this.#parts;
-    const device = this.#device(request.device.id);
-    const job = normalise(request);
-    const deadline_ms = deadlineOf_ms(job, clock.wall_ms());
-    const model = await store.models.find(job.model);
-    if (model === null)
-      throw new JobError('unknown-model', `there is no model ${job.model}`, {
-        errors: [{ pointer: '/model', detail: 'is not known', allowed: 'the digest of an uploaded model' }],
-      });
-    if (job.onUnmet === 'reject') this.#checkStopped(device.id);
-    checkDevice(job, device);
-    if (device.capabilities !== null)
-      checkSchedule(job, await programs.of(model, device.capabilities.ranges), device.capabilities);
+    const { job, deadline_ms } = await this.#examine(request, (flaw) => {
+      throw flaw;
+    });
     return {
-      device: device.id,
+      device: job.device.id,
       model: job.model,
       request: job as unknown as JsonObject,
       priority: JobPriority[job.priority],
@@ -82,6 +83,50 @@ export class Submission<D extends RelaxDevice> {
       keyId: options.keyId,
       id: options.id,
     };
+  }
+
+  /** The job as it would be kept, and everything that speaks against it; nothing is. */
+  async dryRun(request: RelaxJobRequest): Promise<Examined<D> & { flaws: Error[] }> {
+    const flaws: Error[] = [];
+    const examined = await this.#examine(request, (flaw) => flaws.push(flaw));
+    return { ...examined, flaws };
+  }
+
+  /**
+   * Asks everything that decides whether a job is taken, in this order.
+   * @param refuse gets each refusal; whoever throws it ends the questions
+   */
+  async #examine(request: RelaxJobRequest, refuse: (flaw: Error) => void): Promise<Examined<D>> {
+    const { store, clock, programs } = this.#parts;
+    const refused = (error: unknown): null => {
+      if (!isRefusal(error)) throw error;
+      refuse(error);
+      return null;
+    };
+    const asked = <T>(check: () => T): T | null => {
+      try {
+        return check();
+      } catch (error) {
+        return refused(error);
+      }
+    };
+    const device = asked(() => this.#device(request.device.id));
+    const { job, flaw } = readRequest(request);
+    if (flaw !== null) refuse(flaw);
+    const deadline_ms = asked(() => deadlineOf_ms(job, clock.wall_ms()));
+    const model = await store.models.find(job.model);
+    if (model === null) refuse(unknownModel(job.model));
+    if (device === null) return { job, device, model, program: null, deadline_ms };
+    const mayWait = job.onUnmet === 'wait';
+    if (!mayWait) asked(() => this.#checkStopped(device.id));
+    asked(() => checkBackend(job, device));
+    if (!mayWait) asked(() => checkOnline(device));
+    const { capabilities } = device;
+    if (capabilities === null || model === null) return { job, device, model, program: null, deadline_ms };
+    const program = await programs.of(model, capabilities.ranges).catch(refused);
+    if (program !== null && flaw === null)
+      for (const against of scheduleFlaws(job, program, capabilities)) refuse(against);
+    return { job, device, model, program, deadline_ms };
   }
 
   async calibration(
@@ -130,4 +175,10 @@ export class Submission<D extends RelaxDevice> {
       errors: [{ pointer: '/device/id', detail: 'is not known', allowed: [...devices.keys()] }],
     });
   }
+}
+
+function unknownModel(digest: string): JobError {
+  return new JobError('unknown-model', `there is no model ${digest}`, {
+    errors: [{ pointer: '/model', detail: 'is not known', allowed: 'the digest of an uploaded model' }],
+  });
 }

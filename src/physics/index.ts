@@ -17,3 +17,5 @@ export * from './safetensors.ts';
 export * from './linear-system.ts';
 export * from './bqm-file.ts';
 export * from './spin-model.ts';
+export * from './estimators/fast-record.ts';
+export * from './estimators/gain.ts';

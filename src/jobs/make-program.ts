@@ -1,18 +1,43 @@
 // From the stored bytes of a model to the codes of a device; in the request when it is small, else in a thread.
-import { quantise, type ProgramRanges, type QuantisedProgram } from '../physics/index.ts';
+import {
+  encodeProgramImage,
+  measureRounding,
+  quantise,
+  type Model,
+  type ProgramRanges,
+  type QuantisedProgram,
+  type RoundingReport,
+} from '../physics/index.ts';
 import { StoreError, decodeModelContent, digestOf, type Digest } from '../store/index.ts';
 
-/** Errors: PhysicsError (it does not fit), StoreError corrupt-blob (the bytes are not those of `blob`). */
-export function makeProgram(of: {
+interface StoredModel {
   content: Uint8Array;
   blob: Digest;
   ranges: ProgramRanges;
-}): QuantisedProgram {
-  const { content, blob, ranges } = of;
+}
+
+/** What rounding costs, and what would be loaded. */
+export interface MeasuredProgram extends Pick<RoundingReport, 'flaws' | 'blocks'> {
+  /** Null where the model does not fit. */
+  image: Uint8Array | null;
+}
+
+/** Errors: PhysicsError (it does not fit), StoreError corrupt-blob (the bytes are not those of `blob`). */
+export function makeProgram(of: StoredModel): QuantisedProgram {
+  return quantise(modelOf(of), of.ranges);
+}
+
+/** Errors: StoreError corrupt-blob. That a model does not fit is an answer. */
+export function measureProgram(of: StoredModel): MeasuredProgram {
+  const { flaws, blocks, program } = measureRounding(modelOf(of), of.ranges);
+  return { flaws, blocks, image: program && encodeProgramImage(program) };
+}
+
+function modelOf({ content, blob }: StoredModel): Model {
   if (digestOf(content) !== blob)
     throw new StoreError(
       'corrupt-blob',
       `what is stored as ${blob} (${content.length} bytes) has another digest`,
     );
-  return quantise(decodeModelContent(content), ranges);
+  return decodeModelContent(content);
 }

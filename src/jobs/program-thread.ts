@@ -1,31 +1,49 @@
-// The thread of programs.ts: reads, verifies and rounds one model. A refusal loses its class on the way, so it travels as data.
+// The thread of programs.ts: reads, verifies and rounds one model, or measures what rounding it costs. A refusal loses its
+// class on the way, so it travels as data.
 import { PhysicsError, type PhysicsErrorCode, type Allowed } from '../physics/index.ts';
 import type { ProgramRanges, QuantisedProgram } from '../physics/index.ts';
 import { isStoreError, type Digest } from '../store/index.ts';
 import { ownBuffers, serveThread } from '../threads/index.ts';
-import { makeProgram } from './make-program.ts';
+import { makeProgram, measureProgram, type MeasuredProgram } from './make-program.ts';
 
 export interface ProgramTask {
   content: Uint8Array;
   blob: Digest;
   ranges: ProgramRanges;
+  /** Absent: the program is made. */
+  kind?: 'measure';
+}
+
+export interface RefusedModel {
+  code: PhysicsErrorCode;
+  message: string;
+  pointer: string;
+  allowed: Allowed;
+  remedy: string;
 }
 
 export type ProgramAnswer =
   | { program: QuantisedProgram }
-  | {
-      refused: { code: PhysicsErrorCode; message: string; pointer: string; allowed: Allowed; remedy: string };
-    }
+  | { measured: Omit<MeasuredProgram, 'flaws'> & { flaws: RefusedModel[] } }
+  | { refused: RefusedModel }
   | { corrupt: string };
 
 serveThread<ProgramTask, ProgramAnswer>((task) => {
   try {
+    if (task.kind === 'measure') {
+      const { flaws, ...measured } = measureProgram(task);
+      const value = { measured: { ...measured, flaws: flaws.map(asData) } };
+      return { value, transfer: ownBuffers(measured.image) };
+    }
     const program = makeProgram(task);
     return { value: { program }, transfer: ownBuffers(program.couplingCode) };
   } catch (error) {
     if (isStoreError(error, 'corrupt-blob')) return { value: { corrupt: error.message } };
     if (!(error instanceof PhysicsError)) throw error;
-    const { code, message, pointer, allowed, remedy } = error;
-    return { value: { refused: { code, message, pointer, allowed, remedy } } };
+    return { value: { refused: asData(error) } };
   }
 });
+
+function asData({ code, message, pointer, allowed, remedy }: PhysicsError): RefusedModel {
+  return { code, message, pointer, allowed, remedy };
+}

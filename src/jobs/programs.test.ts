@@ -1,5 +1,12 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { emptyModel, quantise, type Model, type ProgramRanges } from '../physics/index.ts';
+import {
+  emptyModel,
+  encodeProgramImage,
+  measureRounding,
+  quantise,
+  type Model,
+  type ProgramRanges,
+} from '../physics/index.ts';
 import { digestOf, encodeModelContent, type Digest } from '../store/index.ts';
 import { seededUniform } from '../../test/support/seeded-random.ts';
 import { Programs } from './programs.ts';
@@ -65,5 +72,33 @@ describe.each([20, 300])('a program of %i units', (units) => {
     await expect(programs.of(row, ranges)).rejects.toMatchObject({ code: 'corrupt-blob' });
     stored(model);
     expect(await programs.of(row, ranges)).toEqual(quantise(model, ranges));
+  });
+
+  it('is measured with the image that would be loaded', async () => {
+    const model = modelOf(units, 0.125);
+    const { flaws, blocks, image } = await programs.measure(stored(model), ranges);
+    expect(flaws).toEqual([]);
+    expect(blocks).toEqual(measureRounding(model, ranges).blocks);
+    expect(Buffer.from(image ?? [])).toEqual(Buffer.from(encodeProgramImage(quantise(model, ranges))));
+  });
+
+  it('that does not fit is measured too, with its flaws as they are', async () => {
+    const model = modelOf(units, 3);
+    const expected = measureRounding(model, ranges);
+    const { flaws, blocks, image } = await programs.measure(stored(model), ranges);
+    expect(flaws.map(({ name, message, pointer }) => [name, message, pointer])).toEqual(
+      expected.flaws.map(({ message, pointer }) => ['PhysicsError', message, pointer]),
+    );
+    expect(blocks).toEqual(expected.blocks);
+    expect(image).toBeNull();
+  });
+
+  it('is not measured of damaged bytes', async () => {
+    const model = modelOf(units, 0.0625);
+    const damaged = encodeModelContent(model);
+    damaged[99] ^= 1;
+    await expect(programs.measure(stored(model, damaged), ranges)).rejects.toMatchObject({
+      code: 'corrupt-blob',
+    });
   });
 });

@@ -3,8 +3,8 @@
 import { PhysicsError, type ProgramRanges, type QuantisedProgram } from '../physics/index.ts';
 import { StoreError, type ModelRow, type Store } from '../store/index.ts';
 import { Thread, ownBuffers } from '../threads/index.ts';
-import { makeProgram } from './make-program.ts';
-import type { ProgramAnswer, ProgramTask } from './program-thread.ts';
+import { makeProgram, measureProgram, type MeasuredProgram } from './make-program.ts';
+import type { ProgramAnswer, ProgramTask, RefusedModel } from './program-thread.ts';
 
 const KEPT = 4;
 /** Up to this size the thread would take longer than the work: 128 units. */
@@ -40,20 +40,46 @@ export class Programs {
     return this.#thread.close();
   }
 
-  async #make(
-    { blob, bytes }: Pick<ModelRow, 'blob' | 'bytes'>,
-    ranges: ProgramRanges,
-  ): Promise<QuantisedProgram> {
-    // Its maker compares the digest.
-    const read = (): Promise<Uint8Array> => this.#store.blobs.get(blob, { verify: false });
-    if (bytes <= INLINE_BYTES_MAX) return makeProgram({ content: await read(), blob, ranges });
-    const answer = await this.#thread.run(async () => {
-      const content = await read();
-      return { value: { content, blob, ranges }, transfer: ownBuffers(content) };
-    });
-    if ('program' in answer) return answer.program;
-    if ('corrupt' in answer) throw new StoreError('corrupt-blob', answer.corrupt);
-    const { code, message, ...details } = answer.refused;
-    throw new PhysicsError(code, message, details);
+  /**
+   * What rounding a model to these ranges costs, and the image that would be loaded; not kept.
+   * Errors: StoreError (`corrupt-blob`, `not-found`). That it does not fit is an answer.
+   */
+  async measure({ blob, bytes }: Stored, ranges: ProgramRanges): Promise<MeasuredProgram> {
+    if (bytes <= INLINE_BYTES_MAX) return measureProgram({ content: await this.#read(blob), blob, ranges });
+    const answer = await this.#inThread({ blob, ranges, kind: 'measure' });
+    if (!('measured' in answer)) throw refusalIn(answer);
+    return { ...answer.measured, flaws: answer.measured.flaws.map(physicsError) };
   }
+
+  async #make({ blob, bytes }: Stored, ranges: ProgramRanges): Promise<QuantisedProgram> {
+    if (bytes <= INLINE_BYTES_MAX) return makeProgram({ content: await this.#read(blob), blob, ranges });
+    const answer = await this.#inThread({ blob, ranges });
+    if ('program' in answer) return answer.program;
+    throw refusalIn(answer);
+  }
+
+  #inThread(task: Omit<ProgramTask, 'content'>): Promise<ProgramAnswer> {
+    return this.#thread.run(async () => {
+      const content = await this.#read(task.blob);
+      return { value: { ...task, content }, transfer: ownBuffers(content) };
+    });
+  }
+
+  /** Whoever uses them compares the digest. */
+  #read(blob: ModelRow['blob']): Promise<Uint8Array> {
+    return this.#store.blobs.get(blob, { verify: false });
+  }
+}
+
+type Stored = Pick<ModelRow, 'blob' | 'bytes'>;
+
+function physicsError({ code, message, ...details }: RefusedModel): PhysicsError {
+  return new PhysicsError(code, message, details);
+}
+
+/** What the thread said instead of what it was asked for. */
+function refusalIn(answer: ProgramAnswer): Error {
+  if ('corrupt' in answer) return new StoreError('corrupt-blob', answer.corrupt);
+  if ('refused' in answer) return physicsError(answer.refused);
+  return new Error('the thread answered another task');
 }

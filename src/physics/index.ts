@@ -3,6 +3,7 @@ export * from './errors.ts';
 export * from './model.ts';
 export * from './packing.ts';
 export * from './quantise.ts';
+export * from './rounding.ts';
 export * from './image.ts';
 export * from './samples.ts';
 export * from './energy.ts';

@@ -284,6 +284,48 @@ export interface HeatEntryTable {
   calibration: string | null;
 }
 
+export interface DriftPointTable {
+  id: string;
+  device: string;
+  device_uid: string;
+  program: string;
+  quantity: string;
+  from_ms: number;
+  to_ms: number;
+  /** 0 or 1. */
+  is_baseline: number;
+  value_ratio: number;
+  stderr_ratio: number;
+  largest_ratio: number;
+  resolution_ratio: number;
+  chart_ratio: number;
+  worst: string;
+}
+
+export interface DriftEventTable {
+  id: string;
+  device: string;
+  device_uid: string;
+  program: string;
+  quantity: string;
+  element: string | null;
+  value_ratio: number;
+  stderr_ratio: number;
+  z: number;
+  last_good_ms: number;
+  alarm_ms: number;
+  ended_at_ms: number | null;
+  calibration: string | null;
+}
+
+export interface CertificateAddendumTable {
+  job_id: string;
+  event: string;
+  signing_key: string;
+  document: string;
+  created_at_ms: number;
+}
+
 export interface SettingTable {
   name: string;
   value: string;
@@ -318,6 +360,9 @@ export interface Tables {
   webhook: WebhookTable;
   webhook_delivery: WebhookDeliveryTable;
   heat_entry: HeatEntryTable;
+  drift_point: DriftPointTable;
+  drift_event: DriftEventTable;
+  certificate_addendum: CertificateAddendumTable;
   setting: SettingTable;
   schema_version: SchemaVersionTable;
 }

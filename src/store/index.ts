@@ -5,6 +5,7 @@ export type * from './repositories.ts';
 export type * from './device-use.ts';
 export * from './webhooks.ts';
 export * from './heat.ts';
+export type * from './drift.ts';
 export { mayBeTold } from './tables/webhooks.ts';
 export { openStore } from './store.ts';
 export type { StoreChange } from './dialect.ts';

@@ -16,6 +16,7 @@ import { settings } from './migrations/0010-settings.ts';
 import { deletion } from './migrations/0011-deletion.ts';
 import { webhooks } from './migrations/0012-webhooks.ts';
 import { heat } from './migrations/0013-heat.ts';
+import { drift } from './migrations/0014-drift.ts';
 import type { Migration } from './migrations/migration.ts';
 
 /** In order; the version of a step is its place, counted from 1. */
@@ -33,6 +34,7 @@ export const MIGRATIONS: readonly Migration[] = [
   deletion,
   webhooks,
   heat,
+  drift,
 ];
 
 /**

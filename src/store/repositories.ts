@@ -1,6 +1,7 @@
 // The questions that can be asked of the store, one interface per resource. All are asynchronous, whatever lies
 // below, and all reject with StoreError. Lists page by ULID: pass the last id seen as `after`.
 import type { ActiveCalibrationRepository, CaptureRepository, UseLeaseRepository } from './device-use.ts';
+import type { DriftRepository } from './drift.ts';
 import type { HeatRepository } from './heat.ts';
 import type { Page } from './page.ts';
 import type { WebhookRepository } from './webhooks.ts';
@@ -312,6 +313,7 @@ export interface Repositories {
   readonly captures: CaptureRepository;
   readonly webhooks: WebhookRepository;
   readonly heat: HeatRepository;
+  readonly drift: DriftRepository;
 }
 
 export interface BlobInfo {

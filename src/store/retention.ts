@@ -24,7 +24,7 @@ export interface RetentionPolicy {
   /** Jobs that have ended, with samples, certificate and log, counted from their end. */
   jobs_days: number | null;
   captures_days: number | null;
-  /** Also of the heat ledger, which is an account like it. */
+  /** Also of the heat ledger, which is an account like it, and of the series of drift. */
   audit_days: number | null;
 }
 
@@ -33,6 +33,7 @@ export interface Swept {
   captures: number;
   auditRows: number;
   heatEntries: number;
+  driftPoints: number;
   blobs: number;
 }
 
@@ -65,13 +66,13 @@ export async function collectGarbage(store: Part, now_ms: number, signal?: Abort
 
 /** One round of everything: expired rows, their blobs, garbage, and answers that were kept for repeats. */
 export async function sweep(
-  store: Pick<Store, 'blobs' | 'deletion' | 'idempotency' | 'transaction' | 'webhooks' | 'heat'>,
+  store: Pick<Store, 'blobs' | 'deletion' | 'idempotency' | 'transaction' | 'webhooks' | 'heat' | 'drift'>,
   policy: RetentionPolicy,
   now_ms: number,
   signal?: AbortSignal,
 ): Promise<Swept> {
   const before = (days: number | null): number | null => (days === null ? null : now_ms - days * DAY_MS);
-  const swept: Swept = { jobs: 0, captures: 0, auditRows: 0, heatEntries: 0, blobs: 0 };
+  const swept: Swept = { jobs: 0, captures: 0, auditRows: 0, heatEntries: 0, driftPoints: 0, blobs: 0 };
   const each = async (
     at_ms: number | null,
     list: (at_ms: number, limit: number) => Promise<string[]>,
@@ -121,6 +122,7 @@ export async function sweep(
     }
   };
   swept.auditRows = await inSteps((before_ms) => store.deletion.auditBefore(before_ms, AUDIT_STEP));
+  swept.driftPoints = await inSteps((before_ms) => store.drift.prune(before_ms, AUDIT_STEP));
   swept.heatEntries = await inSteps((before_ms) => store.heat.prune(before_ms, AUDIT_STEP));
   await store.idempotency.prune();
   await store.webhooks.prune(now_ms - DELIVERIES_DAYS * DAY_MS);

@@ -26,6 +26,7 @@ import { certificateRepository } from './tables/certificates.ts';
 import { guarded, type Context } from './tables/context.ts';
 import { deletionRepository } from './tables/deletion.ts';
 import { deviceRepository } from './tables/devices.ts';
+import { driftRepository } from './tables/drift.ts';
 import { heatRepository } from './tables/heat.ts';
 import { idempotencyRepository } from './tables/idempotency.ts';
 import { jobRepository } from './tables/jobs.ts';
@@ -231,6 +232,7 @@ function repositories(context: Context): Repositories {
     captures: guarded(context, 'captures', captureRepository(context)),
     webhooks: guarded(context, 'webhooks', webhookRepository(context)),
     heat: guarded(context, 'heat', heatRepository(context)),
+    drift: guarded(context, 'drift', driftRepository(context)),
   };
 }
 

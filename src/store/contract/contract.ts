@@ -5,6 +5,7 @@ import { changeContract } from './changes.ts';
 import { auditContract } from './audit.ts';
 import { calibrationContract } from './calibrations.ts';
 import { deletionContract } from './deletion.ts';
+import { driftContract } from './drift.ts';
 import { heatContract } from './heat.ts';
 import { idempotencyContract } from './idempotency.ts';
 import { idContract } from './ids.ts';
@@ -57,5 +58,6 @@ export function storeContract(database: Database): void {
     deletionContract(at);
     webhookContract(at);
     heatContract(at);
+    driftContract(at);
   });
 }

@@ -165,6 +165,7 @@ export function deletionContract(at: () => Fixture): void {
         captures: 0,
         auditRows: 0,
         heatEntries: 0,
+        driftPoints: 0,
         blobs: 0,
       });
       expect(await sweep(store, policy, at().now_ms)).toMatchObject({ jobs: 1, auditRows: 0, blobs: 1 });

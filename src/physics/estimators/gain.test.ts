@@ -36,7 +36,7 @@ describe('estimateGain', () => {
     const soft = { ...model(), j4: new Float64Array(16).fill(0.1), biases: new Float64Array(16) };
     const noisy = {
       gain: 1,
-      samples: 200,
+      samples: 600,
       reads: 126,
       spacing: 0.02,
       dt: 0.005,

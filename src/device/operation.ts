@@ -56,10 +56,11 @@ export async function runOperation(operation: Operation): Promise<RelaxResult> {
 
 // The device itself says what it holds, by digest: a cache on this side could only be wrong after a reboot.
 async function program({ link, request, plan, options }: Operation): ReturnType<Link['load']> {
-  const image = encodeProgramImage(request.program);
+  const image = request.image?.bytes ?? encodeProgramImage(request.program);
   options.onProgress?.({ phase: 'programming', done: 0, total: image.length });
   const upload = await link.load(image, {
     kind: 'program',
+    ...(request.image !== undefined && { id: request.image.id }),
     units: request.program.units,
     signal: options.signal,
     onProgress: (sent, total) =>

@@ -1,7 +1,7 @@
 // What a caller asks of a device and gets back: requests and results in physical units, codes only where a sample is one.
 import type { Clock, ClockFacts } from '../clock/clock.ts';
 import type { LinkCounters } from '../link/index.ts';
-import type { ProgramRanges, QuantisedProgram } from '../physics/index.ts';
+import type { ProgramImage, ProgramRanges, QuantisedProgram } from '../physics/index.ts';
 import type { Port, ReturnWatch } from '../transports/index.ts';
 import type { DeviceErrorCode } from './errors.ts';
 import type { TelemetryMetric } from './telemetry/metrics.ts';
@@ -136,6 +136,8 @@ export interface OperationOptions {
 /** What both operations say. Times are seconds of the device's own clock and must be multiples of the step. */
 interface OperationRequest {
   program: QuantisedProgram;
+  /** Of `program`, where it was made beforehand; absent: the device makes it, 10 ms of arithmetic at 1,296 units. */
+  image?: ProgramImage;
   /** Independent restarts from x = 0. */
   samples: number;
   /** Reads lie within (0, duration_s]. */

@@ -2,7 +2,7 @@
 // Pure; a refusal is a JobError that names every field it can.
 import { CalibrationError } from '../calibration/index.ts';
 import { DeviceError, planRelax, type RelaxRequest } from '../device/index.ts';
-import type { QuantisedProgram } from '../physics/index.ts';
+import type { ProgramImage, QuantisedProgram } from '../physics/index.ts';
 import type { Digest, JsonObject } from '../store/index.ts';
 import type { CalibrationProcedure } from './calibration-port.ts';
 import type { RelaxDevice } from './device-port.ts';
@@ -90,7 +90,7 @@ export function checkSchedule(
   capabilities: NonNullable<RelaxDevice['capabilities']>,
 ): void {
   try {
-    planRelax(relaxRequest(job, program), capabilities);
+    planRelax(relaxRequest(job, { program }), capabilities);
   } catch (error) {
     if (!(error instanceof DeviceError)) throw error;
     const field = {
@@ -122,9 +122,12 @@ export function checkCalibration<D extends RelaxDevice>(
 }
 
 /** What the device is asked for this job. */
-export function relaxRequest(job: AdmittedRelaxJob, program: QuantisedProgram): RelaxRequest {
+export function relaxRequest(
+  job: AdmittedRelaxJob,
+  of: { program: QuantisedProgram; image?: ProgramImage },
+): RelaxRequest {
   return {
-    program,
+    ...of,
     samples: job.samples.count,
     duration_s: job.relax.duration_s,
     readAt_s: job.relax.readAt_s,

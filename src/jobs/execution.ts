@@ -17,6 +17,7 @@ import { HeldTime } from './held-time.ts';
 import type { Running, Work } from './lane.ts';
 import type { Ledger } from './ledger.ts';
 import type { Programs } from './programs.ts';
+import type { SampleEnergies } from './sample-energies.ts';
 import { runRelax } from './relax-work.ts';
 import { isFinal } from './waiting.ts';
 import type { SampleTap } from './sample-tap.ts';
@@ -34,6 +35,7 @@ export interface ExecutionParts<D extends RelaxDevice> {
   options: JobRunnerOptions<D>;
   ledger: Ledger;
   programs: Programs;
+  energies: SampleEnergies;
   samples: SampleTap;
   announcer: Announcer;
   counters: RunnerCounters;
@@ -77,7 +79,7 @@ export class Execution<D extends RelaxDevice> {
   }
 
   async #job(queued: JobRow, { running, device, deviceTime, by }: Place<D>): Promise<void> {
-    const { ledger, announcer, counters, programs, samples } = this.#parts;
+    const { ledger, announcer, counters, programs, energies, samples } = this.#parts;
     const { store, clock } = this.#parts.options;
     const job = await ledger.claimJob(queued, by);
     running.tracker.update(clock.now_ms(), 'programming', 0, 0, 'bytes');
@@ -96,6 +98,7 @@ export class Execution<D extends RelaxDevice> {
         job,
         signal,
         programs,
+        energies,
         samples,
         onProgress: (phase, done, total) => {
           if (running.tracker.progress?.phase !== phase) log.add(`entered ${phase}`, { phase });

@@ -1,11 +1,5 @@
-// The heat of every sample of a run, computed from the couplings the device really has (decisions 43), in slices so
-// that serial deadlines and HTTP are served in between: 5,000 samples of 784 units are seconds of arithmetic.
-import { setImmediate } from 'node:timers/promises';
-import type { Clock } from '../clock/clock.ts';
-import { heatOfSamples_kT, type Model } from '../physics/index.ts';
+// The heat of every sample of a run, computed from the couplings the device really has (decisions 43).
 import type { RelaxResult } from '../device/index.ts';
-
-const SLICE_MS = 10;
 
 /** Which reads the heat is between; null when one of them is missing. */
 export function heatReads(reads: RelaxResult['reads']): { switchOnRead: number; endRead: number } | null {
@@ -15,27 +9,12 @@ export function heatReads(reads: RelaxResult['reads']): { switchOnRead: number; 
 }
 
 /**
- * Q = V(switch-on) - V(last read) per sample, in kT of `model.noiseTemperature_E0` (docs/physics.md, heat); null
- * without both reads.
+ * Q = V(switch-on) - V(last read) per sample, in units of kT (docs/physics.md, heat).
+ * @param energies_E0 at the two reads, [samples][2]
  */
-export async function heatOfRun_kT(
-  model: Model,
-  result: RelaxResult,
-  clock: Clock,
-): Promise<Float64Array | null> {
-  const between = heatReads(result.reads);
-  if (between === null) return null;
-  const { units, samples, stateScale } = result;
-  const perSample = result.reads.length * units;
-  const heat = new Float64Array(samples);
-  let sliceStart_ms = clock.now_ms();
-  for (let k = 0; k < samples; k++) {
-    const codes = result.codes.subarray(k * perSample, (k + 1) * perSample);
-    const shape = { units, samples: 1, reads: result.reads.length };
-    heat[k] = heatOfSamples_kT(model, codes, shape, { stateScale, ...between })[0];
-    if (clock.now_ms() - sliceStart_ms < SLICE_MS) continue;
-    await setImmediate();
-    sliceStart_ms = clock.now_ms();
-  }
-  return heat;
+export function heatOf_kT(energies_E0: Float64Array, kT_E0: number): Float64Array {
+  return Float64Array.from(
+    { length: energies_E0.length / 2 },
+    (_, k) => (energies_E0[2 * k] - energies_E0[2 * k + 1]) / kT_E0,
+  );
 }

@@ -1,9 +1,12 @@
-// From the stored bytes of a model to the codes of a device; in the request when it is small, else in a thread.
+// From the stored bytes of a model to the codes of a device and the image that is sent; in the request when it is small,
+// else in a thread.
+import { createHash } from 'node:crypto';
 import {
   encodeProgramImage,
   measureRounding,
   quantise,
   type Model,
+  type ProgramImage,
   type ProgramRanges,
   type QuantisedProgram,
   type RoundingReport,
@@ -16,6 +19,12 @@ interface StoredModel {
   ranges: ProgramRanges;
 }
 
+/** Kept from job to job, so never changed. */
+export interface ReadyProgram {
+  program: QuantisedProgram;
+  image: ProgramImage;
+}
+
 /** What rounding costs, and what would be loaded. */
 export interface MeasuredProgram extends Pick<RoundingReport, 'flaws' | 'blocks'> {
   /** Null where the model does not fit. */
@@ -23,8 +32,13 @@ export interface MeasuredProgram extends Pick<RoundingReport, 'flaws' | 'blocks'
 }
 
 /** Errors: PhysicsError (it does not fit), StoreError corrupt-blob (the bytes are not those of `blob`). */
-export function makeProgram(of: StoredModel): QuantisedProgram {
-  return quantise(modelOf(of), of.ranges);
+export function makeProgram(of: StoredModel): ReadyProgram {
+  return readyProgram(quantise(modelOf(of), of.ranges));
+}
+
+export function readyProgram(program: QuantisedProgram): ReadyProgram {
+  const bytes = encodeProgramImage(program);
+  return { program, image: { bytes, id: createHash('sha256').update(bytes).digest('hex') } };
 }
 
 /** Errors: StoreError corrupt-blob. That a model does not fit is an answer. */

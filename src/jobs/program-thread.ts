@@ -1,10 +1,10 @@
-// The thread of programs.ts: reads, verifies and rounds one model, or measures what rounding it costs. A refusal loses its
-// class on the way, so it travels as data.
+// The thread of programs.ts: reads, verifies and rounds one model and encodes its image, or measures what rounding it costs.
+// A refusal loses its class on the way, so it travels as data.
 import { PhysicsError, type PhysicsErrorCode, type Allowed } from '../physics/index.ts';
-import type { ProgramRanges, QuantisedProgram } from '../physics/index.ts';
+import type { ProgramRanges } from '../physics/index.ts';
 import { isStoreError, type Digest } from '../store/index.ts';
 import { ownBuffers, serveThread } from '../threads/index.ts';
-import { makeProgram, measureProgram, type MeasuredProgram } from './make-program.ts';
+import { makeProgram, measureProgram, type MeasuredProgram, type ReadyProgram } from './make-program.ts';
 
 export interface ProgramTask {
   content: Uint8Array;
@@ -23,7 +23,7 @@ export interface RefusedModel {
 }
 
 export type ProgramAnswer =
-  | { program: QuantisedProgram }
+  | { ready: ReadyProgram }
   | { measured: Omit<MeasuredProgram, 'flaws'> & { flaws: RefusedModel[] } }
   | { refused: RefusedModel }
   | { corrupt: string };
@@ -35,8 +35,9 @@ serveThread<ProgramTask, ProgramAnswer>((task) => {
       const value = { measured: { ...measured, flaws: flaws.map(asData) } };
       return { value, transfer: ownBuffers(measured.image) };
     }
-    const program = makeProgram(task);
-    return { value: { program }, transfer: ownBuffers(program.couplingCode) };
+    const { program, image } = makeProgram(task);
+    const ready = { program: { ...program, couplingCode: shared(program.couplingCode) }, image };
+    return { value: { ready }, transfer: ownBuffers(image.bytes) };
   } catch (error) {
     if (isStoreError(error, 'corrupt-blob')) return { value: { corrupt: error.message } };
     if (!(error instanceof PhysicsError)) throw error;
@@ -46,4 +47,11 @@ serveThread<ProgramTask, ProgramAnswer>((task) => {
 
 function asData({ code, message, pointer, allowed, remedy }: PhysicsError): RefusedModel {
   return { code, message, pointer, allowed, remedy };
+}
+
+/** In memory that every thread sees: the one that computes energies gets the couplings with every task. */
+function shared(codes: Int16Array): Int16Array {
+  const copy = new Int16Array(new SharedArrayBuffer(codes.byteLength));
+  copy.set(codes);
+  return copy;
 }

@@ -40,10 +40,13 @@ describe.each([20, 300])('a program of %i units', (units) => {
   it('is the rounded model, made once', async () => {
     const model = modelOf(units, 0.5);
     const row = stored(model);
-    const program = await programs.of(row, ranges);
-    expect(program).toEqual(quantise(model, ranges));
+    const ready = await programs.of(row, ranges);
+    const program = quantise(model, ranges);
+    expect(ready.program).toEqual(program);
+    const bytes = encodeProgramImage(program);
+    expect(ready.image).toEqual({ bytes, id: digestOf(bytes).slice('sha256:'.length) });
     kept.delete(row.blob);
-    expect(await programs.of(row, ranges)).toBe(program);
+    expect(await programs.of(row, ranges)).toBe(ready);
   });
 
   it('that does not fit is refused with its place', async () => {
@@ -71,7 +74,7 @@ describe.each([20, 300])('a program of %i units', (units) => {
     const row = stored(model, damaged);
     await expect(programs.of(row, ranges)).rejects.toMatchObject({ code: 'corrupt-blob' });
     stored(model);
-    expect(await programs.of(row, ranges)).toEqual(quantise(model, ranges));
+    expect((await programs.of(row, ranges)).program).toEqual(quantise(model, ranges));
   });
 
   it('is measured with the image that would be loaded', async () => {

@@ -1,9 +1,9 @@
 // Models in the codes of a device, kept for the next job with the same model: reading, verifying and rounding 307,720
 // couplings takes longer than many a run, and longer than anybody else should wait, so a thread does it.
-import { PhysicsError, type ProgramRanges, type QuantisedProgram } from '../physics/index.ts';
+import { PhysicsError, type ProgramRanges } from '../physics/index.ts';
 import { StoreError, type ModelRow, type Store } from '../store/index.ts';
 import { Thread, ownBuffers } from '../threads/index.ts';
-import { makeProgram, measureProgram, type MeasuredProgram } from './make-program.ts';
+import { makeProgram, measureProgram, type MeasuredProgram, type ReadyProgram } from './make-program.ts';
 import type { ProgramAnswer, ProgramTask, RefusedModel } from './program-thread.ts';
 
 const KEPT = 4;
@@ -12,7 +12,7 @@ const INLINE_BYTES_MAX = 2 ** 16;
 
 export class Programs {
   readonly #store: Pick<Store, 'blobs'>;
-  readonly #kept = new Map<string, Promise<QuantisedProgram>>();
+  readonly #kept = new Map<string, Promise<ReadyProgram>>();
   readonly #thread = new Thread<ProgramTask, ProgramAnswer>(import.meta.url, './program-thread');
 
   constructor(store: Pick<Store, 'blobs'>) {
@@ -20,10 +20,10 @@ export class Programs {
   }
 
   /**
-   * The program of a model on a device with these ranges.
+   * The program of a model on a device with these ranges, and its image.
    * Errors: PhysicsError (it does not fit), StoreError (`corrupt-blob`, `not-found`).
    */
-  of(model: Pick<ModelRow, 'digest' | 'blob' | 'bytes'>, ranges: ProgramRanges): Promise<QuantisedProgram> {
+  of(model: Pick<ModelRow, 'digest' | 'blob' | 'bytes'>, ranges: ProgramRanges): Promise<ReadyProgram> {
     const key = `${model.digest} ${JSON.stringify(ranges)}`;
     const program = this.#kept.get(key) ?? this.#make(model, ranges);
     this.#kept.delete(key);
@@ -51,10 +51,10 @@ export class Programs {
     return { ...answer.measured, flaws: answer.measured.flaws.map(physicsError) };
   }
 
-  async #make({ blob, bytes }: Stored, ranges: ProgramRanges): Promise<QuantisedProgram> {
+  async #make({ blob, bytes }: Stored, ranges: ProgramRanges): Promise<ReadyProgram> {
     if (bytes <= INLINE_BYTES_MAX) return makeProgram({ content: await this.#read(blob), blob, ranges });
     const answer = await this.#inThread({ blob, ranges });
-    if ('program' in answer) return answer.program;
+    if ('ready' in answer) return answer.ready;
     throw refusalIn(answer);
   }
 

@@ -1,7 +1,7 @@
 // One relax job on its device: program, run, heat, blobs. Returns what the completing commit has to write.
 import type { Clock } from '../clock/clock.ts';
 import type { DeviceProgress, RelaxResult } from '../device/index.ts';
-import { dequantise, heatSummary_kT, type Model, type QuantisedProgram } from '../physics/index.ts';
+import { heatSummary_kT, type QuantisedProgram } from '../physics/index.ts';
 import {
   digestOf,
   SMALL_BLOB_BYTES,
@@ -17,9 +17,10 @@ import { runBatches } from './early-stop/run.ts';
 import { JobError } from './errors.ts';
 import { FaultsSeen } from './faults-seen.ts';
 import type { HeldTime } from './held-time.ts';
-import { heatOfRun_kT, heatReads } from './heat.ts';
+import { heatOf_kT, heatReads } from './heat.ts';
 import type { Programs } from './programs.ts';
 import type { AdmittedRelaxJob, JobHeat, JobResult } from './request.ts';
+import type { SampleEnergies } from './sample-energies.ts';
 import type { SampleSource, SampleTap } from './sample-tap.ts';
 
 /** The kind of calibration that a result names. */
@@ -30,6 +31,7 @@ const EXACT_STEP = 0.001;
 export interface RelaxWork {
   store: Store;
   programs: Programs;
+  energies: SampleEnergies;
   samples: SampleTap;
   clock: Clock;
   device: RelaxDevice;
@@ -55,23 +57,24 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
   checkBackend(job, device);
   const model = await store.models.find(work.job.model);
   if (model === null) throw new JobError('unknown-model', `there is no model ${work.job.model}`);
-  const program = await work.programs.of(model, capabilities.ranges);
+  const ready = await work.programs.of(model, capabilities.ranges);
+  const { program } = ready;
   checkSchedule(job, program, capabilities);
   signal.throwIfAborted();
   const onProgress = ({ phase, done, total }: DeviceProgress): void => work.onProgress(phase, done, total);
   const source = sampleSource(work, job, program);
   const seen = new FaultsSeen(device);
-  const { run, earlyStop } = await runBatches({ ...work, job, program, source, onProgress }).finally(() =>
+  const { run, earlyStop } = await runBatches({ ...work, job, ready, source, onProgress }).finally(() =>
     seen.end(),
   );
   signal.throwIfAborted();
   work.onProgress('finishing', run.samples, run.samples);
-  const real: Model = dequantise(program);
   // The heat is in kT of what was set for the run, not of the program (docs/physics.md, heat).
-  real.noiseTemperature_E0 *= run.noiseTemperature_ratio;
+  const programKT_E0 = program.noiseTemperatureCode * program.scale.noiseTemperature_E0;
+  const noiseTemperature_E0 = programKT_E0 * run.noiseTemperature_ratio;
   const smallBlobs: Uint8Array[] = [];
   const keep = (bytes: Uint8Array): Promise<Digest> => keepBlob(store, smallBlobs, bytes);
-  const heat = await storeHeat(work, real, run, keep);
+  const heat = await storeHeat(work, { program, noiseTemperature_E0 }, run, keep);
   const blob = await keep(littleEndian(run.codes));
   signal.throwIfAborted();
   const calibration = await store.activeCalibrations.current(run.device.uid, NOISE_TEMPERATURE);
@@ -104,7 +107,7 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
       step_s: run.step_s,
       fastMode: run.step_s > EXACT_STEP * capabilities.timeUnit_s * (1 + 1e-9),
       noiseTemperature_ratio: run.noiseTemperature_ratio,
-      noiseTemperature_E0: real.noiseTemperature_E0,
+      noiseTemperature_E0,
       calibration: calibration?.id ?? null,
     },
   };
@@ -136,13 +139,15 @@ async function keepBlob(
 
 async function storeHeat(
   work: RelaxWork,
-  model: Model,
+  of: { program: QuantisedProgram; noiseTemperature_E0: number },
   run: RelaxResult,
   keep: (bytes: Uint8Array) => Promise<Digest>,
 ): Promise<JobHeat | null> {
-  const perSample = await heatOfRun_kT(model, run, work.clock);
   const between = heatReads(run.reads);
-  if (perSample === null || between === null) return null;
+  if (between === null) return null;
+  const reads = [between.switchOnRead, between.endRead];
+  const energies_E0 = await work.energies.of(of.program, run, reads, work.signal);
+  const perSample = heatOf_kT(energies_E0, of.noiseTemperature_E0);
   const summary = heatSummary_kT(perSample);
   return {
     mean_kT: summary.mean,

@@ -29,6 +29,7 @@ import type {
 } from './runner-port.ts';
 import { Expiry } from './queue/expiry.ts';
 import { SampleTap, type SampleWatcher } from './sample-tap.ts';
+import { SampleEnergies } from './sample-energies.ts';
 import { Submission } from './submission.ts';
 import { Waiting, isFinal } from './waiting.ts';
 
@@ -48,6 +49,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
   readonly #samples: SampleTap;
   readonly #lanes = new Map<string, Lane<D>>();
   readonly #programs: Programs;
+  readonly #energies = new SampleEnergies();
   readonly #counters: RunnerCounters = {
     finished: { succeeded: 0, failed: 0, cancelled: 0, expired: 0 },
     failedByCause: {},
@@ -89,6 +91,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     this.#execution = new Execution({
       options,
       programs,
+      energies: this.#energies,
       samples: this.#samples,
       ledger: this.#ledger,
       announcer: this.#announcer,
@@ -133,7 +136,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     await this.#expiry.close();
     const grace_ms = this.#options.stopGrace_ms ?? 0;
     await Promise.all([...this.#lanes.values()].map((lane) => lane.close(grace_ms)));
-    await this.#programs.close();
+    await Promise.all([this.#programs.close(), this.#energies.close()]);
   }
 
   async submit(request: RelaxJobRequest, options: SubmitOptions<JobRow> = {}): Promise<JobView> {

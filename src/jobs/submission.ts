@@ -123,7 +123,8 @@ export class Submission<D extends RelaxDevice> {
     if (!mayWait) asked(() => checkOnline(device));
     const { capabilities } = device;
     if (capabilities === null || model === null) return { job, device, model, program: null, deadline_ms };
-    const program = await programs.of(model, capabilities.ranges).catch(refused);
+    const ready = await programs.of(model, capabilities.ranges).catch(refused);
+    const program = ready?.program ?? null;
     if (program !== null && flaw === null)
       for (const against of scheduleFlaws(job, program, capabilities)) refuse(against);
     return { job, device, model, program, deadline_ms };

@@ -43,6 +43,13 @@ export function fieldImageBytes(units: number): number {
   return IMAGE_HEADER_BYTES + packedBytes(units);
 }
 
+/** A program image that was made beforehand, and is never changed again. */
+export interface ProgramImage {
+  bytes: Uint8Array;
+  /** SHA-256 of `bytes`, hexadecimal: the program_id. */
+  id: string;
+}
+
 /** The program image; its SHA-256 is the program_id. */
 export function encodeProgramImage(program: QuantisedProgram): Uint8Array {
   const { units, scale } = program;

@@ -7,6 +7,7 @@ export * from './rounding.ts';
 export * from './image.ts';
 export * from './samples.ts';
 export * from './energy.ts';
+export * from './program-energy.ts';
 export * from './equilibrium.ts';
 export * from './statistics.ts';
 export * from './prototypes.ts';

@@ -1,6 +1,5 @@
 // What is watched of a job that stops early: energy, mean field and the slowest units at the last read of every restart.
 // Pure; what takes long is a generator that pauses often.
-import { potentialEnergy, type Model } from '../../physics/index.ts';
 import type { RelaxResult } from '../../device/index.ts';
 import type { ObservableEss } from '../request.ts';
 import { estimate } from './ess.ts';
@@ -11,7 +10,6 @@ export const SLOWEST_UNITS = 4;
 type Batch = Pick<RelaxResult, 'codes' | 'samples' | 'units' | 'reads' | 'stateScale'>;
 
 export class Observables {
-  readonly #model: Model;
   readonly #energy_E0: number[] = [];
   readonly #mean: number[] = [];
   /** x of the watched units since they were chosen; null before the first batch. */
@@ -19,17 +17,15 @@ export class Observables {
   /** Samples that chose them: the largest of many scattered times is too long, so these do not measure it too. */
   #choosing = 0;
 
-  /** @param model as the device has it, after rounding */
-  constructor(model: Model) {
-    this.#model = model;
-  }
-
   get choosing(): number {
     return this.#choosing;
   }
 
-  /** Takes the restarts of a batch, in order. */
-  *add(batch: Batch): Generator<undefined, void> {
+  /**
+   * Takes the restarts of a batch, in order.
+   * @param energies_E0 of the last read of each
+   */
+  *add(batch: Batch, energies_E0: Float64Array): Generator<undefined, void> {
     const { samples, units, reads, stateScale } = batch;
     const x = new Float64Array(units);
     for (let k = 0; k < samples; k++) {
@@ -37,7 +33,7 @@ export class Observables {
       let sum = 0;
       for (let i = 0; i < units; i++) sum += x[i] = batch.codes[from + i] * stateScale;
       this.#mean.push(sum / units);
-      this.#energy_E0.push(potentialEnergy(this.#model, x));
+      this.#energy_E0.push(energies_E0[k]);
       for (const each of this.#slowest ?? []) each.x.push(x[each.unit]);
       yield;
     }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../clock/clock.ts';
 import type { DeviceProgress, OperationOptions, RelaxRequest, RelaxResult } from '../../device/index.ts';
 import { emptyModel, quantise } from '../../physics/index.ts';
@@ -7,14 +7,20 @@ import { CAPABILITIES, FAKE_IDENTITY } from '../../../test/fakes/relax-device.ts
 import { gaussianFrom } from '../../../test/support/gaussian.ts';
 import { normalise } from '../admission.ts';
 import { Stopped } from '../failure.ts';
+import { readyProgram } from '../make-program.ts';
+import { SampleEnergies } from '../sample-energies.ts';
 import { SampleTap, type SampleSource } from '../sample-tap.ts';
 import { runBatches, type BatchedRun, type Batches } from './run.ts';
 
 const UNITS = 6;
-const program = quantise(
-  { ...emptyModel(UNITS), biases: Float64Array.from({ length: UNITS }, () => 0.25) },
-  CAPABILITIES.ranges,
+const ready = readyProgram(
+  quantise(
+    { ...emptyModel(UNITS), biases: Float64Array.from({ length: UNITS }, () => 0.25) },
+    CAPABILITIES.ranges,
+  ),
 );
+const energies = new SampleEnergies();
+afterAll(() => energies.close());
 
 /** Every unit keeps the share `memory` of its state from restart to restart, over batches too. */
 class RememberingDevice {
@@ -99,7 +105,7 @@ function run(
     shape: [count, 1, UNITS],
   };
   return runBatches({
-    ...{ device, job, program, source, signal, clock: systemClock },
+    ...{ device, job, ready, energies, source, signal, clock: systemClock },
     deviceTime: { during: (work) => work() },
     samples: options.samples ?? new SampleTap(() => undefined),
     onProgress: (each) => progress.push(each),

@@ -1,11 +1,12 @@
 // Runs a job on its device: in one run, or with a target in batches until enough is known.
 import type { Clock } from '../../clock/clock.ts';
 import type { RelaxResult } from '../../device/index.ts';
-import { dequantise, type QuantisedProgram } from '../../physics/index.ts';
 import { relaxRequest } from '../admission.ts';
 import type { RelaxDevice } from '../device-port.ts';
 import type { HeldTime } from '../held-time.ts';
+import type { ReadyProgram } from '../make-program.ts';
 import type { AdmittedRelaxJob, EarlyStop } from '../request.ts';
+import type { SampleEnergies } from '../sample-energies.ts';
 import type { SampleSource, SampleTap } from '../sample-tap.ts';
 import { isReached, samplesNeeded } from './ess.ts';
 import { checkSame, mergeBatches } from './merge.ts';
@@ -21,7 +22,8 @@ export interface Batches {
   samples: Pick<SampleTap, 'options'>;
   source: SampleSource;
   job: AdmittedRelaxJob;
-  program: QuantisedProgram;
+  ready: ReadyProgram;
+  energies: Pick<SampleEnergies, 'of'>;
   signal: AbortSignal;
   onProgress: NonNullable<Parameters<RelaxDevice['relax']>[1]['onProgress']>;
 }
@@ -34,17 +36,17 @@ export interface BatchedRun {
 
 /** Rejects with what the device said, or with the reason of the signal, in a batch or between two. */
 export async function runBatches(parts: Batches): Promise<BatchedRun> {
-  const { job, program } = parts;
+  const { job, ready } = parts;
   if (job.samples.targetEss !== undefined) return runToTarget(parts, job.samples.targetEss);
   const { onProgress } = parts;
-  const run = await runOne(parts, relaxRequest(job, program), 0, onProgress);
+  const run = await runOne(parts, relaxRequest(job, ready), 0, onProgress);
   return { run, earlyStop: null };
 }
 
 async function runToTarget(parts: Batches, targetEss: number): Promise<BatchedRun> {
-  const { job, program, clock, signal } = parts;
+  const { job, ready, energies, clock, signal } = parts;
   const { count } = job.samples;
-  const observables = new Observables(dequantise(program));
+  const observables = new Observables();
   const progress = new BatchProgress(parts.onProgress);
   const runs: RelaxResult[] = [];
   const batches: EarlyStop['batches'] = [];
@@ -54,14 +56,15 @@ async function runToTarget(parts: Batches, targetEss: number): Promise<BatchedRu
     signal.throwIfAborted();
     const seed = batchSeed(job.seed, batches.length);
     const expected = Math.min(count, Number.isFinite(needed) ? needed : Math.max(targetEss, size));
-    const request = relaxRequest({ ...job, seed, samples: { count: size } }, program);
+    const request = relaxRequest({ ...job, seed, samples: { count: size } }, ready);
     const run = await runOne(parts, request, done, progress.ofBatch(done, Math.ceil(expected)));
     signal.throwIfAborted();
     runs.push(run);
     checkSame(runs[0].device, run.device);
     batches.push({ samples: run.samples, seed: run.seed, wireDigest: run.digest });
     done += run.samples;
-    await inSlices(observables.add(run), clock);
+    const energies_E0 = await energies.of(ready.program, run, [run.reads.length - 1], signal);
+    await inSlices(observables.add(run, energies_E0), clock);
     const found = await inSlices(observables.estimate(), clock);
     const reached = isReached(found, targetEss);
     if (reached || done >= count) {

@@ -47,15 +47,30 @@ function session(answer: () => Error, features: number = Feature.PATCH) {
   return { session: fake as unknown as Session, begun, counters };
 }
 
-function load(of: Session) {
+function load(of: Session, id?: string) {
   const images = new ImageCache();
   images.put(sha256(base).toString('hex'), base);
-  return loadImage(of, image, { kind: 'program', units: 4 }, images);
+  return loadImage(of, image, { kind: 'program', units: 4, ...(id !== undefined && { id }) }, images);
 }
 const refused =
   (code: Code, detail: Detail = Detail.UNSPECIFIED) =>
   (): Error =>
     refusal('BeginLoad', { code, detail, message: '', retryAfterMs: 0 });
+
+describe('an image whose id is known', () => {
+  it('is loaded under it, and not hashed again', async () => {
+    const { session: of, begun } = session(refused(Code.UNIMPLEMENTED), Feature.UNSPECIFIED);
+    const id = 'ab'.repeat(32);
+    expect(await load(of, id)).toMatchObject({ programId: id, skipped: true });
+    expect(begun.map(({ programId }) => Buffer.from(programId).toString('hex'))).toEqual([id]);
+  });
+
+  it('is refused under what is no id', async () => {
+    const { session: of, begun } = session(refused(Code.UNIMPLEMENTED));
+    await expect(load(of, 'ab')).rejects.toThrow('not an image id');
+    expect(begun).toEqual([]);
+  });
+});
 
 describe('a patch that is refused', () => {
   it.each<[string, () => Error]>([

@@ -6,6 +6,7 @@ import { LinkError } from '../session/link-error.ts';
 import type { Session } from '../session/session.ts';
 import type { ImageCache } from './image-cache.ts';
 import { uploadImage } from './image-upload.ts';
+import { imageIdBytes } from './run-request.ts';
 import { chooseLoad, type LoadChoice } from './load-choice.ts';
 import type { LoadOptions, LoadOutcome } from './types.ts';
 
@@ -21,8 +22,9 @@ export async function loadImage(
   images: ImageCache,
 ): Promise<LoadOutcome> {
   const started_ms = session.clock.now_ms();
-  const id = createHash('sha256').update(image).digest();
-  const programId = id.toString('hex');
+  const id =
+    options.id === undefined ? createHash('sha256').update(image).digest() : imageIdBytes(options.id);
+  const programId = Buffer.from(id).toString('hex');
   let sentBytes = 0;
   const onSent = (bytes: number): void => {
     sentBytes += bytes;

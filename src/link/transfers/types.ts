@@ -2,6 +2,11 @@
 
 export interface LoadOptions {
   kind: 'program' | 'field';
+  /**
+   * SHA-256 of the image, hexadecimal, where it is known already; absent: it is taken here. The device compares what
+   * arrives with it, so a wrong one is found.
+   */
+  id?: string;
   /** Units of the image, stated to the device as its layout. */
   units: number;
   /** Program bank, or field slot for a field; without it a free program bank is chosen, and field slot 0. */

@@ -1,5 +1,5 @@
 // A device's own words, in this floor's terms: identity from its hello, capabilities from GetCapabilities.
-import type { BlockRange, Capabilities, LinkIdentity } from '../link/index.ts';
+import type { BlockRange, Capabilities, LinkIdentity, Limits } from '../link/index.ts';
 import type { BlockRange as FullScales, ProgramRanges } from '../physics/index.ts';
 import { metricsOf } from './telemetry/index.ts';
 import type { DeviceCapabilities, DeviceIdentity } from './types.ts';
@@ -16,8 +16,8 @@ export function identityOf(identity: LinkIdentity): DeviceIdentity {
   };
 }
 
-/** Capabilities in seconds and E0. */
-export function capabilitiesOf(stated: Capabilities): DeviceCapabilities {
+/** Capabilities in seconds and E0, with what the hello says of room for fields. */
+export function capabilitiesOf(stated: Capabilities, { fieldSlots }: Limits): DeviceCapabilities {
   return {
     unitsMax: stated.unitsMax,
     imageVersion: stated.imageVersion,
@@ -35,6 +35,7 @@ export function capabilitiesOf(stated: Capabilities): DeviceCapabilities {
     samplesMax: stated.samplesMax,
     recordBytesMax: stated.recordBytesMax,
     seed: stated.seed,
+    fieldSlots,
     telemetry: telemetryOf(stated),
     dieLimits: dieLimitsOf(stated),
   };

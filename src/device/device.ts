@@ -1,17 +1,19 @@
 // One chip as the service sees it: keeps a link to it for as long as the process lives, says honestly what answers, and
 // runs one operation at a time. It never substitutes anything for a device that is away.
 import { clockFacts, sleep, type ClockFacts } from '../clock/clock.ts';
-import { DeviceState, ImageCache, connect, type Link, type LinkError } from '../link/index.ts';
+import { ImageCache, connect, type LinkError } from '../link/index.ts';
 import { AwayBy } from './away.ts';
-import { capabilitiesOf, identityOf } from './capabilities.ts';
 import { failureOf } from './connect-failure.ts';
 import { notStarted, transition, type ConnectionInput, type ConnectionState } from './connection.ts';
 import { DeviceCounting } from './counters.ts';
 import { DeviceError, notReady, saysMoreThanCancelled, toDeviceError, type DeviceReason } from './errors.ts';
 import { DeviceLog } from './device-log.ts';
+import { openSession, type DeviceSession } from './device-session.ts';
 import { DeviceFaults, faultCodeOf, type DeviceFault, type DeviceFaultName } from './faults.ts';
-import { checkIdentity, faultsActive } from './injected-faults.ts';
-import { leasedLine } from './leased-line.ts';
+import { faultsActive } from './injected-faults.ts';
+import { FieldSlots } from './field-slots.ts';
+import { planMeasure } from './measure-schedule.ts';
+import type { OperationInput } from './operation.ts';
 import { OperationSlot } from './operation-slot.ts';
 import { Retry } from './retry.ts';
 import { stopChip, type StopReport } from './safe-stop.ts';
@@ -26,6 +28,7 @@ import type {
   DeviceOptions,
   DeviceStateName,
   HoldRequest,
+  MeasureRequest,
   OperationOptions,
   RelaxRequest,
   RelaxResult,
@@ -33,12 +36,6 @@ import type {
 
 /** How long close() and takeOffline() give a running operation to stop the chip. */
 const STOP_GRACE_MS = 1_000;
-
-interface Session {
-  link: Link;
-  identity: DeviceIdentity;
-  capabilities: DeviceCapabilities;
-}
 
 /**
  * Connects with `start()` and reconnects for ever. One operation at a time: a second one is refused as `busy`, because
@@ -55,10 +52,11 @@ export class Device {
   readonly #listeners = new Set<() => void>();
   /** Outlives the sessions, so that a patch is possible after a reconnect. */
   readonly #images = new ImageCache();
+  readonly #fields = new FieldSlots();
   #connection: ConnectionState = notStarted;
   #started = false;
   #revision = 0;
-  #session: Session | null = null;
+  #session: DeviceSession | null = null;
   #attempt: AbortController | null = null;
   readonly #retry: Retry;
   readonly #slot = new OperationSlot((type) => this.#step({ type }));
@@ -210,6 +208,11 @@ export class Device {
     return this.#operate(request, options, (capabilities) => planHold(request, capabilities));
   }
 
+  /** Any schedule of phases and forces on one program; what is in the device already is not sent again. */
+  measure(request: MeasureRequest, options: OperationOptions = {}): Promise<RelaxResult> {
+    return this.#operate(request, options, (capabilities) => planMeasure(request, capabilities));
+  }
+
   /** Takes a latched fault away once its cause is gone; until then the device refuses, and says why. */
   async clearFault(name: DeviceFaultName): Promise<void> {
     if (this.#session === null) throw this.#notReady();
@@ -235,7 +238,7 @@ export class Device {
   }
 
   async #operate(
-    request: HoldRequest,
+    request: OperationInput,
     options: OperationOptions,
     plan: (capabilities: DeviceCapabilities) => RunPlan,
   ): Promise<RelaxResult> {
@@ -244,7 +247,8 @@ export class Device {
     try {
       const session = this.#admit(options.signal);
       const { clock } = this.#options;
-      const operation = { ...session, clock, plan: plan(session.capabilities), request, options };
+      const chip = { ...session, fields: this.#fields, clock };
+      const operation = { ...chip, plan: plan(session.capabilities), request, options };
       const result = await this.#slot.run(operation);
       this.#counting.result(result);
       return result;
@@ -255,7 +259,7 @@ export class Device {
     }
   }
 
-  #admit(signal: AbortSignal | undefined): Session {
+  #admit(signal: AbortSignal | undefined): DeviceSession {
     if (signal?.aborted) throw new DeviceError('cancelled', 'cancelled before it began');
     if (this.#isStopped) throw this.#stopped();
     if (this.#slot.isBusy) throw new DeviceError('busy', `device ${this.id} is running another operation`);
@@ -312,41 +316,15 @@ export class Device {
   #connect(): void {
     const attempt = new AbortController();
     this.#attempt = attempt;
-    this.#open(attempt.signal).then(
+    const identified = (identity: DeviceIdentity): void => void (this.#lastIdentity = identity);
+    const opening = { clientId: this.#clientId, images: this.#images, log: this.#log, faults: this.#faults };
+    openSession(this.#options, this.#connectLink, { ...opening, identified, signal: attempt.signal }).then(
       (session) => this.#connected(session, attempt),
       (error: unknown) => this.#connectFailed(error, attempt),
     );
   }
 
-  async #open(signal: AbortSignal): Promise<Session> {
-    const { clock, hostVersion } = this.#options;
-    const link = await this.#connectLink({
-      ...leasedLine(this.#options),
-      clock,
-      random32: () => this.#options.random32(),
-      clientId: this.#clientId,
-      hostVersion,
-      images: this.#images,
-      signal,
-      onLog: (line) => this.#log.line('info', 'device log', { level: line.level, text: line.text }),
-    });
-    try {
-      const identity = identityOf(link.identity);
-      this.#lastIdentity = identity;
-      checkIdentity(identity, this.#options);
-      const capabilities = capabilitiesOf(await link.capabilities());
-      // A run of a session that is gone would keep the device busy, and drive the chip for nobody.
-      const status = await link.status();
-      if (status.state === DeviceState.RUNNING) await link.stop();
-      this.#faults.attach(link, status.fault);
-      return { link, identity, capabilities };
-    } catch (error) {
-      await link.close();
-      throw error;
-    }
-  }
-
-  #connected(session: Session, attempt: AbortController): void {
+  #connected(session: DeviceSession, attempt: AbortController): void {
     if (this.#attempt !== attempt || attempt.signal.aborted) {
       void session.link.close();
       return;
@@ -367,7 +345,7 @@ export class Device {
     this.#step({ type: 'failed', failure, jitter: this.#jitter() });
   }
 
-  #lost(session: Session, why: LinkError): void {
+  #lost(session: DeviceSession, why: LinkError): void {
     if (this.#session !== session) return;
     this.#session = null;
     this.telemetry.detach();

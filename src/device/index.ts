@@ -8,6 +8,8 @@ export { openDevice } from './open-device.ts';
 export type { OpenDeviceOptions } from './open-device.ts';
 export { STOP_LIMIT_MS } from './safe-stop.ts';
 export type { StopReport } from './safe-stop.ts';
+export { appliedForce_E0 } from './field-images.ts';
+export { planMeasure } from './measure-schedule.ts';
 export { planHold, planRelax } from './schedule.ts';
 export type { RunPlan } from './schedule.ts';
 export type * from './types.ts';

@@ -1,17 +1,24 @@
-// One operation on a ready link: load and activate the program, run the schedule, decode the records. No state of its own.
+// One operation on a ready link: load and activate the program, load the fields, run the schedule, decode the records. No
+// state of its own.
 import { clockFacts, type Clock } from '../clock/clock.ts';
 import type { Link, RunResult } from '../link/index.ts';
 import { decodeSamples, encodeProgramImage } from '../physics/index.ts';
 import { DeviceError } from './errors.ts';
+import { loadFields, type FieldSlots } from './field-slots.ts';
 import type { RunPlan } from './schedule.ts';
 import type { DeviceIdentity, HoldRequest, OperationOptions, RelaxResult } from './types.ts';
+
+/** What is left of a request once its plan is made. */
+export type OperationInput = Pick<HoldRequest, 'program' | 'image' | 'seed'>;
 
 export interface Operation {
   link: Link;
   identity: DeviceIdentity;
+  /** Of the device, over all its sessions. */
+  fields: FieldSlots;
   clock: Clock;
   plan: RunPlan;
-  request: HoldRequest;
+  request: OperationInput;
   options: OperationOptions;
 }
 
@@ -20,6 +27,12 @@ export async function runOperation(operation: Operation): Promise<RelaxResult> {
   const { clock, plan, request, identity } = operation;
   const start_ms = clock.now_ms();
   const upload = await program(operation);
+  const fieldBytes = await loadFields(
+    operation.link,
+    plan.fields,
+    operation.fields,
+    operation.options.signal,
+  );
   const programmed_ms = clock.now_ms();
   const run = await relax(operation, upload.programId);
   const codes = decode(run, plan, request.program.units);
@@ -39,7 +52,7 @@ export async function runOperation(operation: Operation): Promise<RelaxResult> {
       upload_s: (programmed_ms - start_ms) / 1e3,
       relax_s: (end_ms - programmed_ms) / 1e3,
       total_s: (end_ms - start_ms) / 1e3,
-      sentBytes: upload.sentBytes,
+      sentBytes: upload.sentBytes + fieldBytes,
       skippedUpload: upload.skipped,
       patchedUpload: upload.patched,
     },

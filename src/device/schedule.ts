@@ -1,13 +1,16 @@
 // From seconds to the schedule of a run: phases in whole steps of the device, with every limit checked before anything is
 // sent. Pure; admission may call it to refuse a job before it is queued.
 import type { PhaseRequest } from '../link/index.ts';
-import { noiseTemperatureCodeForRatio, recordBytes, type QuantisedProgram } from '../physics/index.ts';
-import { DeviceError, outOfRange, toDeviceError } from './errors.ts';
+import { outOfRange } from './errors.ts';
+import type { FieldImage } from './field-images.ts';
+import { checkPhase, checkRecord, checkRequest, noiseCode, stepOf, wholeSteps } from './schedule-checks.ts';
 import type { DeviceCapabilities, HoldRequest, ReadInfo, RelaxRequest } from './types.ts';
 
 /** Everything of a run but the program and the seed. */
 export interface RunPlan {
   phases: PhaseRequest[];
+  /** What the phases name, each once. */
+  fields: FieldImage[];
   /** In the order of the record. */
   reads: ReadInfo[];
   samples: number;
@@ -17,9 +20,6 @@ export interface RunPlan {
   /** What the code comes to, over the program's own kT. */
   noiseTemperature_ratio: number;
 }
-
-/** A product of seconds and 1e9 is this close to a whole nanosecond when a whole one was meant. */
-const NS_TOLERANCE = 1e-4;
 
 /**
  * The generation schedule: uncoupled preparation, then the couplings, with a read at switch-on if asked for.
@@ -58,15 +58,7 @@ function finish(
   coupled: boolean,
 ): RunPlan {
   const { program, samples } = request;
-  const bytes = recordBytes(program.units, times_ns.length);
-  if (bytes > capabilities.recordBytesMax) {
-    const readsMax = Math.floor(capabilities.recordBytesMax / recordBytes(program.units, 1));
-    throw outOfRange(
-      '/readAt_s',
-      `${times_ns.length} reads of ${program.units} units make a record of ${bytes} bytes, the device has ${capabilities.recordBytesMax}`,
-      `at most ${readsMax} reads of ${program.units} units`,
-    );
-  }
+  const bytes = checkRecord(program.units, times_ns.length, capabilities, '/readAt_s');
   const read = arrange(times_ns, capabilities.readsPerPhaseMax, capabilities.phasesMax - before.length);
   if (read === null)
     throw outOfRange(
@@ -74,14 +66,15 @@ function finish(
       `${times_ns.length} reads at these times do not fit ${capabilities.phasesMax} phases`,
       `equally spaced reads, or at most ${capabilities.readsPerPhaseMax} single ones in each of ${capabilities.phasesMax - before.length} phases`,
     );
-  const noiseTemperatureCode = codeForRatio(program, request.noiseTemperature_ratio);
+  const noiseTemperatureCode = noiseCode(program, request.noiseTemperature_ratio);
   const phases = [...before, ...read.map((phase) => ({ ...phase, coupled }))].map((phase) => ({
     ...phase,
     noiseTemperatureCode,
   }));
-  checkPhases(phases, capabilities);
+  for (const phase of phases) checkPhase(phase.duration_ns, capabilities);
   return {
     phases,
+    fields: [],
     reads: times_ns.map((ns) => ({ time_s: ns / 1e9, label: coupled && ns === 0 ? 'switch-on' : 'read' })),
     samples,
     step_ns,
@@ -156,69 +149,6 @@ function options(times: readonly number[], index: number, start: number, singles
   return found;
 }
 
-function checkRequest(request: HoldRequest, capabilities: DeviceCapabilities): void {
-  const { program, samples } = request;
-  if (program.units > capabilities.unitsMax)
-    throw outOfRange('/program/units', `${program.units} units`, { min: 1, max: capabilities.unitsMax });
-  if (program.scale.state !== capabilities.ranges.stateScale)
-    throw outOfRange(
-      '/program/scale/state',
-      `the program was made for a state scale of ${program.scale.state}, the device reads ${capabilities.ranges.stateScale}`,
-      `exactly ${capabilities.ranges.stateScale}`,
-    );
-  if (!Number.isInteger(samples) || samples < 1 || samples > capabilities.samplesMax)
-    throw outOfRange('/samples', `${samples} samples`, { min: 1, max: capabilities.samplesMax });
-  if (request.seed === undefined) return;
-  if (!capabilities.seed)
-    throw new DeviceError('refused', 'a seed was given, but this device draws its own noise', {
-      pointer: '/seed',
-      remedy: 'Leave the seed out, or use a twin.',
-    });
-  if (request.seed < 0n || request.seed >= 1n << 64n)
-    throw outOfRange('/seed', `seed ${request.seed}`, 'an unsigned 64-bit integer');
-}
-
-function checkPhases(phases: readonly PhaseRequest[], capabilities: DeviceCapabilities): void {
-  const longest = Math.max(...phases.map((phase) => phase.duration_ns));
-  const phaseMax_ns = capabilities.phaseMax_s * 1e9;
-  if (longest > phaseMax_ns + NS_TOLERANCE)
-    throw outOfRange('/duration_s', `a phase of ${longest / 1e9} s`, {
-      min: 0,
-      max: capabilities.phaseMax_s,
-    });
-}
-
-function stepOf(step_s: number | undefined, capabilities: DeviceCapabilities): number {
-  const { stepDefault_s, stepMin_s, stepMax_s } = capabilities;
-  const wanted_ns = (step_s ?? stepDefault_s) * 1e9;
-  const step_ns = Math.round(wanted_ns);
-  const inRange =
-    step_ns >= stepMin_s * 1e9 - NS_TOLERANCE && step_ns <= stepMax_s * 1e9 + NS_TOLERANCE && step_ns >= 1;
-  if (!inRange || Math.abs(wanted_ns - step_ns) > NS_TOLERANCE)
-    throw outOfRange(
-      '/step_s',
-      `a step of ${step_s} s`,
-      `whole nanoseconds from ${stepMin_s} to ${stepMax_s} s`,
-    );
-  return step_ns;
-}
-
-/** Seconds as nanoseconds, refused with the nearest allowed ones unless a whole number of steps. */
-function wholeSteps(time_s: number, step_ns: number, pointer: string): number {
-  const wanted_ns = time_s * 1e9;
-  if (!(Number.isFinite(wanted_ns) && wanted_ns > 0 && wanted_ns < Number.MAX_SAFE_INTEGER))
-    throw outOfRange(pointer, `a time of ${time_s} s`, `multiples of ${step_ns / 1e9} s above 0`);
-  const time_ns = Math.round(wanted_ns / step_ns) * step_ns;
-  if (time_ns > 0 && Math.abs(wanted_ns - time_ns) <= NS_TOLERANCE) return time_ns;
-  const below = Math.floor(wanted_ns / step_ns) * step_ns;
-  const nearest = [below, below + step_ns].filter((ns) => ns > 0).map((ns) => `${ns / 1e9} s`);
-  throw outOfRange(
-    pointer,
-    `${time_s} s is not a multiple of the step of ${step_ns / 1e9} s`,
-    nearest.join(' or '),
-  );
-}
-
 function readTimes(readAt_s: readonly number[], duration_ns: number, step_ns: number): number[] {
   if (readAt_s.length === 0) throw outOfRange('/readAt_s', 'no reads', 'at least one read time');
   const times = readAt_s.map((time_s, k) => wholeSteps(time_s, step_ns, `/readAt_s/${k}`));
@@ -237,12 +167,4 @@ function readTimes(readAt_s: readonly number[], duration_ns: number, step_ns: nu
       );
   });
   return times;
-}
-
-function codeForRatio(program: QuantisedProgram, ratio: number): number {
-  try {
-    return noiseTemperatureCodeForRatio(program, ratio);
-  } catch (error) {
-    throw toDeviceError(error, 'schedule');
-  }
 }

@@ -92,6 +92,8 @@ export interface DeviceCapabilities {
   recordBytesMax: number;
   /** A run may carry a seed (twins only). */
   seed: boolean;
+  /** Different fields that one schedule may name. */
+  fieldSlots: number;
   /** What its sensors can tell; null: it has none. */
   telemetry: {
     /** As on the wire: one bit for each channel. */
@@ -133,7 +135,7 @@ export interface OperationOptions {
   signal?: AbortSignal;
 }
 
-/** What both operations say. Times are seconds of the device's own clock and must be multiples of the step. */
+/** What relax and hold say. Times are seconds of the device's own clock and must be multiples of the step. */
 interface OperationRequest {
   program: QuantisedProgram;
   /** Of `program`, where it was made beforehand; absent: the device makes it, 10 ms of arithmetic at 1,296 units. */
@@ -163,8 +165,52 @@ export interface RelaxRequest extends OperationRequest {
 /** An uncoupled run from x = 0, for the thermometer; times count from its start. */
 export type HoldRequest = OperationRequest;
 
+/** A force on each unit during a phase. */
+export interface MeasureField {
+  /**
+   * N forces, E0: +f pushes x up (biases are energies, b = -f). Rounded to the codes of the device's field converters on a
+   * scale of their own; `appliedForce_E0` says to what. Phases with equal forces share one image and differ by their ramps.
+   */
+  force_E0: Float64Array;
+  /** The force over `force_E0` at the start and at the end of the phase, linear in between, -1..1; default 1 and 1. */
+  from_ratio?: number;
+  to_ratio?: number;
+}
+
+/** One phase of a measurement; times are seconds of the device's own clock, multiples of the step. */
+export interface MeasurePhase {
+  duration_s: number;
+  /** Couplings and biases of the program act; the single units always do. */
+  coupled: boolean;
+  field?: MeasureField;
+  /** Single reads, ascending, within [0, duration_s] of this phase; at most the device's readsPerPhaseMax. */
+  readAt_s?: number[];
+  /** Reads at every multiple within (0, duration_s] of this phase. */
+  readEvery_s?: number;
+  /** kT over the program's own kT; rounded to the device's noise temperature code. Default 1. */
+  noiseTemperature_ratio?: number;
+}
+
+/**
+ * Any schedule on one program: the state goes on from phase to phase, and every sample begins at x = 0 again. All phases
+ * run to their end, whether they are read or not.
+ */
+export interface MeasureRequest {
+  program: QuantisedProgram;
+  /** Of `program`, where it was made beforehand; absent: the device makes it, 10 ms of arithmetic at 1,296 units. */
+  image?: ProgramImage;
+  /** Independent restarts from x = 0. */
+  samples: number;
+  /** 1 to the device's phasesMax, with at most fieldSlots different fields; at least one of them reads. */
+  phases: MeasurePhase[];
+  /** Twins only. */
+  seed?: bigint;
+  /** Integration step of a twin; default the device's own. */
+  step_s?: number;
+}
+
 export interface ReadInfo {
-  /** Since switch-on; in a hold since its start. */
+  /** Since switch-on; in a hold and a measurement since its start. */
   time_s: number;
   label: 'switch-on' | 'read';
 }
@@ -173,7 +219,7 @@ export interface OperationTiming {
   upload_s: number;
   relax_s: number;
   total_s: number;
-  /** Bytes of image and patch on the wire, repeats included. */
+  /** Bytes of image, patch and fields on the wire, repeats included. */
   sentBytes: number;
   /** The device had the program. */
   skippedUpload: boolean;
@@ -196,7 +242,7 @@ export interface RelaxResult {
   step_s: number;
   /** Decimal; null on a device that takes none, or when none was asked for. */
   seed: string | null;
-  /** What the code that was set comes to, over the program's own kT. */
+  /** What the code that was set comes to, over the program's own kT; of a measurement that of its last phase. */
   noiseTemperature_ratio: number;
   timing: OperationTiming;
   device: {

@@ -21,6 +21,7 @@ export const CAPABILITIES: NonNullable<RelaxDevice['capabilities']> = {
   recordBytesMax: 1_000,
   seed: true,
   telemetry: null,
+  fieldSlots: 8,
   dieLimits: null,
 };
 

@@ -23,6 +23,7 @@ export function twinCapabilities(changes: Partial<DeviceCapabilities> = {}): Dev
     samplesMax: 100_000,
     recordBytesMax: 65_536,
     seed: true,
+    fieldSlots: 8,
     telemetry: null,
     dieLimits: null,
     ...changes,

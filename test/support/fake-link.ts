@@ -52,6 +52,10 @@ export class FakeLink implements Link {
   /** Names of what was asked, in order. */
   readonly calls: string[] = [];
   readonly runs: RunRequest[] = [];
+  /** Ids in the field slots; a test may put another there. */
+  readonly slots: string[] = [];
+  /** Slots that a field was written into, in order. */
+  readonly written: number[] = [];
   /** Bytes of a record; tests set it to what the plan expects. */
   recordBytes = 18;
   /** DeviceState of the next status. */
@@ -77,7 +81,7 @@ export class FakeLink implements Link {
       firmware: '1.0.0',
       firmwareGit: '00',
       schemaHash: 0x1234,
-      limits: {} as LinkIdentity['limits'],
+      limits: { fieldSlots: 8 } as LinkIdentity['limits'],
       session: 7,
       ...identity,
     };
@@ -99,11 +103,13 @@ export class FakeLink implements Link {
     } as DeviceStatus;
   }
   async load(image: Uint8Array, options: Parameters<Link['load']>[1]): ReturnType<Link['load']> {
-    this.calls.push('load');
+    this.calls.push(options.kind === 'field' ? 'load field' : 'load');
     this.#throwNext();
     const programId = createHash('sha256').update(image).digest('hex');
-    const skipped = this.#staged.has(programId);
-    this.#staged.add(programId);
+    const isField = options.kind === 'field';
+    const skipped = isField ? this.slots.includes(programId) : this.#staged.has(programId);
+    if (isField && !skipped) this.#write(programId, options.bank ?? 0);
+    if (!isField) this.#staged.add(programId);
     if (!skipped) options.onProgress?.(image.length, image.length);
     return {
       programId,
@@ -177,6 +183,11 @@ export class FakeLink implements Link {
     if (this.#closed !== null) return;
     this.#closed = why;
     for (const callback of this.#onClosed) callback(why);
+  }
+
+  #write(id: string, slot: number): void {
+    this.slots[slot] = id;
+    this.written.push(slot);
   }
 
   #throwNext(): void {

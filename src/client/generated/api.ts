@@ -6315,6 +6315,8 @@ export interface components {
             recordBytesMax: number;
             /** @description A job may carry a seed (twins) */
             seed: boolean;
+            /** @description Different fields that one schedule may name */
+            fieldSlots: number;
             /** @description What its sensors can tell; null: it has none */
             telemetry: {
                 metrics: ("dieTemperature_C" | "boardTemperature_C" | "ambientTemperature_C" | "coreVoltage_V" | "coreCurrent_A" | "ioVoltage_V" | "ioCurrent_A" | "idleEnergy_J" | "programEnergy_J" | "relaxEnergy_J" | "readEnergy_J" | "readings" | "saturatedReadings" | "thermalHold_s")[];
@@ -7589,6 +7591,8 @@ export interface components {
             recordBytesMax: number;
             /** @description A job may carry a seed (twins) */
             seed: boolean;
+            /** @description Different fields that one schedule may name */
+            fieldSlots: number;
             /** @description What its sensors can tell; null: it has none */
             telemetry: {
                 metrics: ("dieTemperature_C" | "boardTemperature_C" | "ambientTemperature_C" | "coreVoltage_V" | "coreCurrent_A" | "ioVoltage_V" | "ioCurrent_A" | "idleEnergy_J" | "programEnergy_J" | "relaxEnergy_J" | "readEnergy_J" | "readings" | "saturatedReadings" | "thermalHold_s")[];

@@ -93,6 +93,7 @@ export const capabilities = z
     samplesMax: z.int(),
     recordBytesMax: z.int(),
     seed: z.boolean().meta({ description: 'A job may carry a seed (twins)' }),
+    fieldSlots: z.int().meta({ description: 'Different fields that one schedule may name' }),
     telemetry: z
       .object({ metrics: z.array(metricName), periodMin_s: z.number(), periodMax_s: z.number() })
       .nullable()

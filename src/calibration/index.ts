@@ -34,3 +34,6 @@ export type {
   PotentialKnowledge,
   ReadoutKnowledge,
 } from './knowledge.ts';
+export { CORRECTION_MAX_RATIO, canCorrect, correctModel, correctionParts } from './correction.ts';
+export type { Correction, CorrectionOptions, CorrectionPart, CorrectionReport } from './correction.ts';
+export { shrunk } from './shrink.ts';

@@ -12,7 +12,7 @@ import { overhead, rate } from '../service/tiny-jobs.ts';
 import { uploads } from '../service/upload.ts';
 
 export const summary =
-  'the service under load (--quick; --jobs N, --seconds N, --mb N, --clients N, --polls N, --uploads N, --data FOLDER)';
+  'the service under load (--quick; --jobs N, --seconds N, --mb N, --clients N, --polls N, --uploads N, --data FOLDER, --only uploads)';
 
 const RATE_CLIENTS = 8;
 const FAN_OUT_JOBS_PER_S = 10;
@@ -38,7 +38,7 @@ export async function run({ say, options }: BenchContext): Promise<Figure[]> {
   try {
     const model = await stand.client.uploadModel({ couplings: [0, 0.1, 0.1, 0] });
     const figures: Figure[] = [];
-    for (const part of parts) {
+    for (const part of partsFor(options)) {
       say(part.name);
       figures.push(...(await part.run(stand, model, sizes)));
     }
@@ -58,6 +58,15 @@ const parts: Part[] = [
   { name: 'long polls', run: pollFigures },
   { name: 'uploads', run: uploadFigures },
 ];
+
+/** All of them, or those that `--only` names. */
+function partsFor(options: readonly string[]): Part[] {
+  const at = options.indexOf('--only');
+  if (at < 0) return parts;
+  const named = parts.filter(({ name }) => name === options[at + 1]);
+  if (named.length > 0) return named;
+  throw new Error(`--only takes one of: ${parts.map(({ name }) => name).join(', ')}`);
+}
 
 async function overheadFigures(stand: Stand, model: string, { jobs }: Sizes): Promise<Figure[]> {
   const { beyondDevice_ms, device_ms, syncs, sync_ms, cpu_ms } = await overhead(stand, model, jobs);
@@ -128,6 +137,13 @@ async function uploadFigures(stand: Stand, _model: string, { uploads: count }: S
       n: count,
       target: { max: 20 },
       note,
+    }),
+    figure('eventloop_cpu_p99_ms', Math.max(...delays.map(({ cpuP99_ms }) => cpuP99_ms)), 'ms', {
+      n: count,
+      note: 'of the processor time of the main thread, which other processes of the machine do not lengthen',
+    }),
+    figure('eventloop_cpu_longest_ms', Math.max(...delays.map(({ cpuLongest_ms }) => cpuLongest_ms)), 'ms', {
+      n: count,
     }),
     figure('eventloop_longest_ms', Math.max(...delays.map(({ longest_ms }) => longest_ms)), 'ms', {
       n: count,

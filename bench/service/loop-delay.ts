@@ -8,6 +8,12 @@ export interface LoopDelay {
   p99_ms: number;
   /** The longest time without a turn. */
   longest_ms: number;
+  /**
+   * The same of the processor time of this thread alone: what a busy machine adds by running others is not in it, and
+   * neither is what this thread waited for.
+   */
+  cpuP99_ms: number;
+  cpuLongest_ms: number;
   duration_s: number;
 }
 
@@ -18,17 +24,24 @@ const CALM_MS = 2;
 export function arrivalDelays(): { start(): void; stop(): LoopDelay } {
   let timer: NodeJS.Timeout | null = null;
   let blocks: number[] = [];
+  let work: number[] = [];
+  let lastWork_ms = 0;
   let from_ms = 0;
   let last_ms = 0;
   return {
     start() {
       if (timer !== null) clearInterval(timer);
       blocks = [];
+      work = [];
+      lastWork_ms = threadCpu_ms();
       from_ms = last_ms = performance.now();
       timer = every(() => {
         const now_ms = performance.now();
         if (now_ms - last_ms > CALM_MS) blocks.push(now_ms - last_ms);
         last_ms = now_ms;
+        const work_ms = threadCpu_ms();
+        if (work_ms - lastWork_ms > CALM_MS) work.push(work_ms - lastWork_ms);
+        lastWork_ms = work_ms;
       }, TICK_MS);
     },
     stop() {
@@ -38,6 +51,8 @@ export function arrivalDelays(): { start(): void; stop(): LoopDelay } {
       return {
         p99_ms: delayAt(0.01, blocks, total_ms),
         longest_ms: Math.max(0, ...blocks),
+        cpuP99_ms: delayAt(0.01, work, total_ms),
+        cpuLongest_ms: Math.max(0, ...work),
         duration_s: total_ms / 1000,
       };
     },
@@ -58,4 +73,10 @@ export function delayAt(share: number, blocks: readonly number[], total_ms: numb
     else high = middle;
   }
   return high;
+}
+
+/** Processor time of this thread so far. */
+function threadCpu_ms(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
 }

@@ -1,5 +1,6 @@
 // Runs a job on its device: in one run, or with a target in batches until enough is known.
 import type { Clock } from '../../clock/clock.ts';
+import { inSlices } from '../../clock/slices.ts';
 import type { RelaxResult } from '../../device/index.ts';
 import { relaxRequest } from '../admission.ts';
 import type { RelaxDevice } from '../device-port.ts';
@@ -13,7 +14,6 @@ import { checkSame, mergeBatches } from './merge.ts';
 import { Observables } from './observables.ts';
 import { batchSeed, firstBatch, nextBatch } from './plan.ts';
 import { BatchProgress } from './progress.ts';
-import { inSlices } from './slices.ts';
 
 export interface Batches {
   device: Pick<RelaxDevice, 'relax'>;

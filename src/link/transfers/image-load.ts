@@ -1,6 +1,7 @@
 // Brings an image into the device with as little on the wire as it can: nothing when the device has it, a patch when it
 // has something close, else the image.
 import { createHash } from 'node:crypto';
+import { inSlices } from '../../clock/slices.ts';
 import { Detail, Feature } from '../messages/index.ts';
 import { LinkError } from '../session/link-error.ts';
 import type { Session } from '../session/session.ts';
@@ -12,6 +13,8 @@ import type { LoadOptions, LoadOutcome } from './types.ts';
 
 /** What a device may say against a patch that it would say against the image as well. */
 const FAULTS_OF_THE_IMAGE: readonly number[] = [Detail.BAD_LAYOUT, Detail.TOO_LARGE, Detail.BANK_BUSY];
+/** Patches are made for so long before others get their turn. */
+const CHOICE_SLICE_MS = 4;
 const NO_BASE = new Uint8Array(0);
 
 /** Loads `image` and resolves once the device has verified it; `images` learns it. Rejects with LinkError. */
@@ -65,7 +68,8 @@ async function choose(
   if (bank !== undefined && !canPatch) return { bank };
   const status = await session.request('GetStatus', { type: 'getStatus', value: {} }, 'deviceStatus');
   const imageOf = (of: string): Uint8Array | undefined => (canPatch ? images.get(of) : undefined);
-  return chooseLoad({ id, image, banks: status.bank, bank, imageOf });
+  const steps = chooseLoad({ id, image, banks: status.bank, bank, imageOf });
+  return inSlices(steps, session.clock, CHOICE_SLICE_MS);
 }
 
 /** The device is there and takes no such patch, whatever its reason: the image itself is the answer. */

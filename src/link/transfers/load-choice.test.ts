@@ -1,5 +1,6 @@
 // Which bank an image goes to, and when a patch is worth it.
 import { describe, expect, it } from 'vitest';
+import { atOnce } from '../../clock/slices.ts';
 import { ImageKind, LoadState, type Bank } from '../messages/index.ts';
 import { chooseLoad, type ChoiceFacts } from './load-choice.ts';
 
@@ -24,7 +25,7 @@ function bank(index: number, state: LoadState, name = '', more: Partial<Bank> = 
 
 function choose(banks: Bank[], facts: Partial<ChoiceFacts> = {}) {
   const imageOf = (id: string): Uint8Array | undefined => images[id];
-  const choice = chooseLoad({ id: idOf('cc'), image: target, banks, imageOf, ...facts });
+  const choice = atOnce(chooseLoad({ id: idOf('cc'), image: target, banks, imageOf, ...facts }));
   const { bank: at, patch } = choice;
   return patch === undefined ? [at] : [at, Buffer.from(patch.baseId).toString('hex'), patch.stream.length];
 }

@@ -1,7 +1,7 @@
 // Where an image goes and how: the bank whose loss costs least, and the image itself or a patch against what another bank
 // holds, whichever is less to send. Pure.
 import { LoadState, type Bank } from '../messages/index.ts';
-import { encodePatch } from './patch.ts';
+import { patchSteps } from './patch.ts';
 
 /** A patch that is refused costs the whole image on top, so it must save a fair part. */
 export const PATCH_WORTH_RATIO = 0.75;
@@ -23,8 +23,8 @@ export interface ChoiceFacts {
   imageOf: (id: string) => Uint8Array | undefined;
 }
 
-/** The bank, and the patch if there is one that is worth it. */
-export function chooseLoad(facts: ChoiceFacts): LoadChoice {
+/** The bank, and the patch if there is one that is worth it; pauses often. */
+export function* chooseLoad(facts: ChoiceFacts): Generator<undefined, LoadChoice> {
   const targets = targetsOf(facts);
   const fallback: LoadChoice = { bank: facts.bank ?? targets.at(0)?.index ?? 0 };
   let best = fallback;
@@ -32,7 +32,7 @@ export function chooseLoad(facts: ChoiceFacts): LoadChoice {
     if (holds(target, facts.id) && isWhole(target)) return { bank: target.index };
     for (const base of facts.banks) {
       if (base.index === target.index || !isWhole(base)) continue;
-      const stream = patchFor(facts, base, target);
+      const stream = yield* patchFor(facts, base, target);
       if (stream === null || stream.length >= (best.patch?.stream.length ?? Infinity)) continue;
       best = { bank: target.index, patch: { baseId: base.programId, stream } };
     }
@@ -54,13 +54,17 @@ function targetsOf({ banks, bank, id }: ChoiceFacts): Bank[] {
 }
 
 /** Null when the image, or what is missing of it, is less to send. */
-function patchFor({ id, image, imageOf }: ChoiceFacts, base: Bank, target: Bank): Uint8Array | null {
+function* patchFor(
+  { id, image, imageOf }: ChoiceFacts,
+  base: Bank,
+  target: Bank,
+): Generator<undefined, Uint8Array | null> {
   const bytes = imageOf(Buffer.from(base.programId).toString('hex'));
   if (bytes === undefined) return null;
   const arrived_bytes = holds(target, id) ? target.receivedBytes : 0;
   const imageRest_bytes = image.length - (target.patch ? 0 : arrived_bytes);
   const patchArrived_bytes = target.patch ? arrived_bytes : 0;
-  return encodePatch(bytes, image, PATCH_WORTH_RATIO * imageRest_bytes + patchArrived_bytes);
+  return yield* patchSteps(bytes, image, PATCH_WORTH_RATIO * imageRest_bytes + patchArrived_bytes);
 }
 
 const holds = (bank: Bank, id: Uint8Array): boolean => Buffer.compare(bank.programId, id) === 0;

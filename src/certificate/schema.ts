@@ -71,6 +71,8 @@ const heat = z.object({
   stderr_kT: z.number(),
   n: z.int(),
   until_s: z.number(),
+  released_kT: z.number().optional(),
+  absorbed_kT: z.number().optional(),
   digest: digest.meta({ description: 'Of the heat of every sample in kT, float64 little-endian' }),
 });
 
@@ -94,6 +96,11 @@ const body = {
   samples,
   heat: heat.nullable(),
   heatReason: z.string().nullable(),
+  energy_J: facts
+    .nullable()
+    .optional()
+    .meta({ description: 'Electrical energy at the rails, by phase and in all; absent: not recorded' }),
+  energyReason: z.string().nullable().optional(),
   earlyStop: facts
     .optional()
     .meta({ description: 'Of a job with samples.targetEss: effective sample sizes and batches' }),

@@ -9,6 +9,7 @@ import { registerDemo } from './demo.ts';
 import { registerDevices } from './devices.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerFault } from './fault.ts';
+import { registerHeat } from './heat.ts';
 import { registerJobs } from './jobs.ts';
 import { registerKeys } from './keys.ts';
 import { registerModels } from './models.ts';
@@ -29,6 +30,7 @@ const commands: Register[] = [
   registerDevices,
   registerDoctor,
   registerFault,
+  registerHeat,
   registerJobs,
   registerKeys,
   registerModels,

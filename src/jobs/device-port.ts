@@ -7,6 +7,7 @@ import type {
   OperationOptions,
   RelaxRequest,
   RelaxResult,
+  TelemetryReading,
 } from '../device/index.ts';
 
 export type { DeviceCapabilities as RelaxCapabilities } from '../device/index.ts';
@@ -26,6 +27,12 @@ export interface RelaxDevice {
   readonly faultsActive: boolean;
   /** Of what answered last; null until something has. */
   readonly capabilities: DeviceCapabilities | null;
+  /** Its sensors, where this process has it; absent: nothing is known of its energy. */
+  readonly telemetry?: {
+    readonly status: { latest: TelemetryReading | null };
+    /** A reading of now; null when there is none. Never rejects. */
+    readNow(): Promise<TelemetryReading | null>;
+  };
   relax(request: RelaxRequest, options: OperationOptions): Promise<RelaxResult>;
   /** Calls back after every change of the state; returns what ends it. */
   onChange(callback: () => void): () => void;

@@ -13,6 +13,7 @@ import type { RelaxDevice } from './device-port.ts';
 import { JobError } from './errors.ts';
 import { failureOf, type Failure } from './failure.ts';
 import { FaultsSeen, checkFaults } from './faults-seen.ts';
+import { DeviceMeters } from './heat-ledger/index.ts';
 import { HeldTime } from './held-time.ts';
 import type { Running, Work } from './lane.ts';
 import type { Ledger } from './ledger.ts';
@@ -51,6 +52,7 @@ interface Place<D extends RelaxDevice> {
 
 export class Execution<D extends RelaxDevice> {
   readonly #parts: ExecutionParts<D>;
+  readonly #meters = new DeviceMeters();
 
   constructor(parts: ExecutionParts<D>) {
     this.#parts = parts;
@@ -80,13 +82,14 @@ export class Execution<D extends RelaxDevice> {
 
   async #job(queued: JobRow, { running, device, deviceTime, by }: Place<D>): Promise<void> {
     const { ledger, announcer, counters, programs, energies, samples } = this.#parts;
-    const { store, clock } = this.#parts.options;
+    const { store, clock, deviceClock = clock } = this.#parts.options;
     const job = await ledger.claimJob(queued, by);
     running.tracker.update(clock.now_ms(), 'programming', 0, 0, 'bytes');
     announcer.jobChanged(job);
     const { signal } = running.abort;
     const log = new AttemptLog(() => clock.wall_ms());
     log.add('taken from the queue', { device: device.id, attempt: job.attempts.length });
+    const meter = this.#meters.attempt(device, () => deviceClock.wall_ms());
     let ended: JobRow;
     try {
       signal.throwIfAborted();
@@ -95,6 +98,7 @@ export class Execution<D extends RelaxDevice> {
         clock,
         device,
         deviceTime,
+        meter,
         job,
         signal,
         programs,
@@ -106,14 +110,15 @@ export class Execution<D extends RelaxDevice> {
         },
       });
       log.add('succeeded', { samples: outcome.sampleSet.samples });
-      ended = await ledger.succeedJob(job, outcome, log.lines);
+      ended = await ledger.succeedJob(job, outcome, await meter.end(), log.lines);
       counters.samples += outcome.sampleSet.samples;
     } catch (error) {
       const failure = failureOf(error, signal);
       this.#warn('a job ended without samples', { job: job.id, device: device.id, ...failure, error });
       const kept = await this.#freeze(job, device, failure);
       log.add('ended without samples', { ...kept } as unknown as JsonObject);
-      ended = await ledger.endJob(job, running.tracker.progress?.phase ?? null, kept, log.lines);
+      const used = await deviceTime.during(() => meter.end());
+      ended = await ledger.endJob(job, running.tracker.progress?.phase ?? null, kept, log.lines, used);
       if (ended.state === 'failed') this.#countFailure(failure.cause);
     }
     if (isFinal(ended)) counters.finished[ended.state as keyof RunnerCounters['finished']]++;

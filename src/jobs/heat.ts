@@ -18,3 +18,12 @@ export function heatOf_kT(energies_E0: Float64Array, kT_E0: number): Float64Arra
     (_, k) => (energies_E0[2 * k] - energies_E0[2 * k + 1]) / kT_E0,
   );
 }
+
+/** What samples gave to the bath, and what they took from it: single ones may, and a sum of both would hide it. */
+export function signedSums_kT(heat: Float64Array): { released_kT: number; absorbed_kT: number } {
+  let [released_kT, absorbed_kT] = [0, 0];
+  for (const value of heat)
+    if (value > 0) released_kT += value;
+    else absorbed_kT -= value;
+  return { released_kT, absorbed_kT };
+}

@@ -10,11 +10,13 @@ import {
   type JobRow,
   type JobState,
   type JsonObject,
+  type NewHeatEntry,
   type Repositories,
   type Store,
 } from '../store/index.ts';
 import { FAILED_ATTEMPTS_MAX, begin, close, runsAgain, type Attempter } from './attempts.ts';
 import type { CalibrationOutcome } from './calibration-port.ts';
+import { heatEntries, unmetered, type AttemptEnergy } from './heat-ledger/index.ts';
 import { hostLost, restarted, type Failure } from './failure.ts';
 import type { RelaxOutcome } from './relax-work.ts';
 
@@ -39,6 +41,10 @@ const HOST_LOST: Failure = { cause: JobCause.hostLost, failure: hostLost() };
 
 /** Under which the present attempt drives the device. */
 const fenceOf = (job: JobRow): number | null => job.attempts.at(-1)?.fence ?? null;
+
+async function account({ heat }: Repositories, entries: readonly NewHeatEntry[]): Promise<void> {
+  for (const entry of entries) await heat.add(entry);
+}
 
 /** Writes states; knows nothing of devices. */
 export class Ledger {
@@ -87,12 +93,18 @@ export class Ledger {
     }
   }
 
-  /** The samples, the log and the end of the job in one commit (decisions 13). */
-  succeedJob(job: JobRow, outcome: RelaxOutcome, log: readonly JobLogLine[] = []): Promise<JobRow> {
+  /** The samples, the log, the account and the end of the job in one commit (decisions 13). */
+  succeedJob(
+    job: JobRow,
+    outcome: RelaxOutcome,
+    energy: AttemptEnergy,
+    log: readonly JobLogLine[] = [],
+  ): Promise<JobRow> {
     return this.#guarded(job.device, fenceOf(job), async (tx) => {
       for (const bytes of outcome.smallBlobs) await tx.smallBlobs.put(bytes);
       await tx.sampleSets.add(outcome.sampleSet);
       await tx.jobs.addLog(job.id, job.attempts.length, log);
+      await account(tx, heatEntries(job, 'succeeded', energy, outcome.result));
       return tx.jobs.transition(job.id, 'running', 'succeeded', {
         ...this.#end(job, 'succeeded', null),
         result: outcome.result as unknown as JsonObject,
@@ -107,8 +119,9 @@ export class Ledger {
     phase: JobRow['phase'],
     failure: Failure,
     log: readonly JobLogLine[] = [],
+    energy: AttemptEnergy = unmetered(job, this.#clock.wall_ms()),
   ): Promise<JobRow> {
-    return this.#persistently(() => this.#endAttempt(job, phase, failure, log, fenceOf(job)));
+    return this.#persistently(() => this.#endAttempt(job, phase, failure, { log, energy }, fenceOf(job)));
   }
 
   /** running -> held: what it requires was not so just before programming. */
@@ -117,10 +130,12 @@ export class Ledger {
     hold: JobHold,
     expiresAt_ms: number | null,
     log: readonly JobLogLine[] = [],
+    energy: AttemptEnergy = unmetered(job, this.#clock.wall_ms()),
   ): Promise<JobRow> {
     return this.#persistently(() =>
       this.#guarded(job.device, fenceOf(job), async (tx) => {
         await tx.jobs.addLog(job.id, job.attempts.length, log);
+        await account(tx, heatEntries(job, 'held', energy, null));
         return tx.jobs.transition(job.id, 'running', 'held', {
           attempts: close(job.attempts, this.#clock.wall_ms(), 'held', JobCause.requirementUnmet),
           startedAt_ms: null,
@@ -177,7 +192,8 @@ export class Ledger {
       if (jobs.length + calibrations.length === 0) return count;
       for (const job of jobs) {
         const host = job.attempts.at(-1)?.host ?? by.host;
-        await this.#endAttempt(job, job.phase, host === by.host ? RESTARTED : HOST_LOST, [], by.fence);
+        const kept = { log: [], energy: unmetered(job, this.#clock.wall_ms()) };
+        await this.#endAttempt(job, job.phase, host === by.host ? RESTARTED : HOST_LOST, kept, by.fence);
       }
       for (const calibration of calibrations) await this.#failCalibration(calibration, RESTARTED, by.fence);
       count.jobs += jobs.length;
@@ -200,7 +216,7 @@ export class Ledger {
     job: JobRow,
     phase: JobRow['phase'],
     ended: Failure,
-    log: readonly JobLogLine[],
+    kept: { log: readonly JobLogLine[]; energy: AttemptEnergy },
     fence: number | null,
   ): Promise<JobRow> {
     const { cause, failure } = ended;
@@ -208,15 +224,22 @@ export class Ledger {
       const { cancelRequestedAt_ms } = await tx.jobs.get(job.id);
       const attempt = job.attempts.length;
       // As killed processes of before leave it, a running job may be without an attempt.
-      if (attempt > 0) await tx.jobs.addLog(job.id, attempt, log);
-      if (runsAgain({ ...job, cancelRequestedAt_ms }, ended, this.#failedAttemptsMax))
+      const keep = async (state: JobState): Promise<void> => {
+        if (attempt === 0) return;
+        await tx.jobs.addLog(job.id, attempt, kept.log);
+        await account(tx, heatEntries(job, state, kept.energy, null));
+      };
+      if (runsAgain({ ...job, cancelRequestedAt_ms }, ended, this.#failedAttemptsMax)) {
+        await keep('failed');
         return tx.jobs.transition(job.id, 'running', 'queued', {
           attempts: close(job.attempts, this.#clock.wall_ms(), 'failed', cause),
           startedAt_ms: null,
           phase: null,
           expiresAt_ms: job.deadline_ms,
         });
+      }
       const state = cause === JobCause.cancelled || cancelRequestedAt_ms !== null ? 'cancelled' : 'failed';
+      await keep(state);
       const end = { ...this.#end(job, state, state === 'cancelled' ? JobCause.cancelled : cause) };
       return tx.jobs.transition(job.id, 'running', state, { ...end, phase, failure });
     });

@@ -16,8 +16,9 @@ import type { RelaxDevice } from './device-port.ts';
 import { runBatches } from './early-stop/run.ts';
 import { JobError } from './errors.ts';
 import { FaultsSeen } from './faults-seen.ts';
+import { totalEnergy_J, type AttemptEnergy, type AttemptMeter } from './heat-ledger/index.ts';
 import type { HeldTime } from './held-time.ts';
-import { heatOf_kT, heatReads } from './heat.ts';
+import { heatOf_kT, heatReads, signedSums_kT } from './heat.ts';
 import type { Programs } from './programs.ts';
 import type { AdmittedRelaxJob, JobHeat, JobResult } from './request.ts';
 import type { SampleEnergies } from './sample-energies.ts';
@@ -36,6 +37,7 @@ export interface RelaxWork {
   clock: Clock;
   device: RelaxDevice;
   deviceTime: HeldTime;
+  meter: AttemptMeter;
   job: JobRow;
   signal: AbortSignal;
   onProgress(phase: JobPhase, done: number, total: number): void;
@@ -64,9 +66,11 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
   const onProgress = ({ phase, done, total }: DeviceProgress): void => work.onProgress(phase, done, total);
   const source = sampleSource(work, job, program);
   const seen = new FaultsSeen(device);
+  work.meter.begin();
   const { run, earlyStop } = await runBatches({ ...work, job, ready, source, onProgress }).finally(() =>
     seen.end(),
   );
+  const energy = await work.deviceTime.during(() => work.meter.end());
   signal.throwIfAborted();
   work.onProgress('finishing', run.samples, run.samples);
   // The heat is in kT of what was set for the run, not of the program (docs/physics.md, heat).
@@ -90,6 +94,7 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
     },
     heat,
     heatReason: heat === null ? 'the job was not asked to record the switch-on read (record.heat)' : null,
+    ...energyOf(energy),
     ...(earlyStop !== null && { earlyStop }),
     timing: run.timing,
     provenance: {
@@ -112,6 +117,13 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
     },
   };
   return { result, sampleSet: sampleSetOf(work, run, blob, heat), smallBlobs };
+}
+
+function energyOf({ energy_J, reason }: AttemptEnergy): Pick<JobResult, 'energy_J' | 'energyReason'> {
+  return {
+    energy_J: energy_J === null ? null : { ...energy_J, total: totalEnergy_J(energy_J) },
+    energyReason: reason,
+  };
 }
 
 function sampleSource(work: RelaxWork, job: AdmittedRelaxJob, program: QuantisedProgram): SampleSource {
@@ -155,6 +167,7 @@ async function storeHeat(
     stderr_kT: summary.stderr,
     n: summary.n,
     until_s: run.reads[between.endRead].time_s,
+    ...signedSums_kT(perSample),
     blob: await keep(littleEndian(perSample)),
   };
 }

@@ -1,6 +1,6 @@
 // What a relax job asks for, and what it answers: the JSON that is stored with the job and shown by the API.
 import type { ClockFacts } from '../clock/clock.ts';
-import type { Digest, JobPhase } from '../store/index.ts';
+import type { Digest, JobPhase, PhaseEnergy_J } from '../store/index.ts';
 import type { Backend } from './device-port.ts';
 
 /** Names of the API for the priority column; higher runs first. */
@@ -67,6 +67,9 @@ export interface JobHeat {
   n: number;
   /** Time of the read that ends the heat. */
   until_s: number;
+  /** Heat of the samples that gave some to the bath, and of those that took some, both at least 0; absent in results of before. */
+  released_kT?: number;
+  absorbed_kT?: number;
   /** Float64 little-endian, one value per sample. */
   blob: Digest;
 }
@@ -117,6 +120,10 @@ export interface JobResult {
   heat: JobHeat | null;
   /** Why there is no heat. */
   heatReason: string | null;
+  /** Electrical energy at the rails during the attempt, joules; absent in results of before. */
+  energy_J?: (PhaseEnergy_J & { total: number }) | null;
+  /** Why there is none, or why it is only a lower bound. */
+  energyReason?: string | null;
   /** Of a job with `samples.targetEss`; absent in all others. */
   earlyStop?: EarlyStop;
   timing: {

@@ -14,7 +14,7 @@ export interface JobRunnerOptions<D extends RelaxDevice> {
   /** Real time: timestamps, rates, waiting readers. */
   clock: Clock;
   /** The time of the devices where it is another one: it is held while the runner works for itself. */
-  deviceClock?: Pick<Clock, 'hold'>;
+  deviceClock?: Pick<Clock, 'hold' | 'wall_ms'>;
   /** By kind of calibration. */
   procedures?: Readonly<Record<string, CalibrationProcedure<D>>>;
   /** What people want of the devices; absent: nobody asks. */

@@ -186,6 +186,11 @@ export const metricCatalogue = {
     buckets: durations_s,
   },
   thermoloop_samples_total: { type: 'counter', help: 'Samples read off the device.', labels: device },
+  thermoloop_effective_samples_total: {
+    type: 'counter',
+    help: 'Samples over their autocorrelation time, of jobs that measured it (samples.targetEss).',
+    labels: device,
+  },
   thermoloop_heat_released_kt_total: {
     type: 'counter',
     help: 'Stochastic heat of samples that released heat, in nominal kT.',

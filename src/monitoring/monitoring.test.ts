@@ -209,8 +209,9 @@ describe('/metrics', () => {
     expect(await metrics.render()).toContain('thermoloop_jobs_total{result="failed",cause="link-lost"} 0');
     const heat = { released_kT: 300, absorbed_kT: 12, mean_kT: 96 };
     const of = { device: 'chip-0', backend: 'twin', wait_s: 0.1, run_s: 2 };
-    metrics.jobFinished({ ...of, result: 'succeeded', cause: null, samples: 3, heat });
-    metrics.jobFinished({ ...of, result: 'failed', cause: 'link-lost', samples: 0, heat: null });
+    metrics.jobFinished({ ...of, result: 'succeeded', cause: null, samples: 3, effectiveSamples: 2.5, heat });
+    const failed = { result: 'failed', cause: 'link-lost', samples: 0, effectiveSamples: null } as const;
+    metrics.jobFinished({ ...of, ...failed, heat: null });
     metrics.calibrationFinished({
       kind: 'noise-temperature',
       result: 'succeeded',
@@ -225,6 +226,7 @@ describe('/metrics', () => {
     expect(text).toContain('thermoloop_jobs_total{result="succeeded",cause="none"} 1');
     expect(text).toContain('thermoloop_jobs_total{result="failed",cause="link-lost"} 1');
     expect(text).toContain(`thermoloop_heat_absorbed_kt_total${twin} 12`);
+    expect(text).toContain(`thermoloop_effective_samples_total${twin} 2.5`);
     expect(text).toContain(`thermoloop_heat_per_sample_kt${twin} 96`);
     expect(text).toContain(`thermoloop_noise_temperature_ratio${twin} 1.02`);
     expect(text).toContain('thermoloop_job_run_seconds_count{device="chip-0",backend="twin"} 2');

@@ -44,6 +44,8 @@ export interface JobReport {
   wait_s: number | null;
   run_s: number | null;
   samples: number;
+  /** Null: not measured. */
+  effectiveSamples: number | null;
   /** Sums over the samples of the job, kT; null when no heat was recorded. */
   heat: { released_kT: number; absorbed_kT: number; mean_kT: number } | null;
 }
@@ -170,6 +172,8 @@ function reportJob(metrics: Metrics, report: JobReport): void {
   if (report.wait_s !== null) metrics.histogram('thermoloop_job_wait_seconds').observe(of, report.wait_s);
   if (report.run_s !== null) metrics.histogram('thermoloop_job_run_seconds').observe(of, report.run_s);
   if (report.samples > 0) metrics.counter('thermoloop_samples_total').inc(of, report.samples);
+  if (report.effectiveSamples !== null)
+    metrics.counter('thermoloop_effective_samples_total').inc(of, report.effectiveSamples);
   if (report.heat === null) return;
   metrics.counter('thermoloop_heat_released_kt_total').inc(of, report.heat.released_kT);
   metrics.counter('thermoloop_heat_absorbed_kt_total').inc(of, report.heat.absorbed_kT);

@@ -40,6 +40,7 @@ import { liveRoutes } from './routes/live.ts';
 import { modelRoutes } from './routes/models.ts';
 import { problemRoutes } from './routes/problems.ts';
 import { sampleRoutes } from './routes/samples.ts';
+import { heatRoutes } from './routes/heat.ts';
 import { telemetryRoutes } from './routes/telemetry.ts';
 import { ticketRoutes } from './routes/tickets.ts';
 import { twinRoutes } from './routes/twins.ts';
@@ -102,6 +103,7 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   await app.register(deviceControlRoutes(context));
   await app.register(leaseRoutes(context));
   await app.register(telemetryRoutes(context));
+  await app.register(heatRoutes(context));
   await app.register(modelRoutes(context));
   await app.register(jobRoutes(context));
   await app.register(jobBatchRoutes(context));

@@ -16,7 +16,7 @@ import type { CertificateKeys, KeyLimits, Store } from '../store/index.ts';
 import type { TwinChannel } from './twins/channel.ts';
 
 /** A device as the API shows it; `Device` of src/device satisfies it, and so does a fake in a test. */
-export interface ServiceDevice extends Omit<RelaxDevice, 'relax'> {
+export interface ServiceDevice extends Omit<RelaxDevice, 'relax' | 'telemetry'> {
   /** For people: how the device is reached. */
   readonly url: string;
   readonly identity: {

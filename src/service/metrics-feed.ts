@@ -1,6 +1,13 @@
 // Feeds the metrics from what the rooms count themselves: device counters at every scrape, jobs and calibrations as they end.
 import type { Device } from '../device/index.ts';
-import type { CalibrationView, JobEvent, JobResult, JobRunner, JobView } from '../jobs/index.ts';
+import {
+  effectiveSamples,
+  type CalibrationView,
+  type JobEvent,
+  type JobResult,
+  type JobRunner,
+  type JobView,
+} from '../jobs/index.ts';
 import type { DeviceReading, LinkReading, Monitoring } from '../monitoring/index.ts';
 import type { Store } from '../store/index.ts';
 import { linkDetailOf } from './link-detail.ts';
@@ -110,6 +117,7 @@ async function reportJob(job: JobView, store: Pick<Store, 'blobs'>, monitoring: 
     wait_s: seconds(job.createdAt_ms, job.startedAt_ms),
     run_s: seconds(job.startedAt_ms, job.finishedAt_ms),
     samples: result?.samples.shape[0] ?? 0,
+    effectiveSamples: effectiveSamples(result?.earlyStop),
     heat: result === null || result.heat === null ? null : await heatOf(result.heat, store),
   });
 }
@@ -119,6 +127,9 @@ async function heatOf(
   heat: NonNullable<JobResult['heat']>,
   store: Pick<Store, 'blobs'>,
 ): Promise<{ released_kT: number; absorbed_kT: number; mean_kT: number }> {
+  const { mean_kT } = heat;
+  if (heat.released_kT !== undefined && heat.absorbed_kT !== undefined)
+    return { released_kT: heat.released_kT, absorbed_kT: heat.absorbed_kT, mean_kT };
   const bytes = await store.blobs.get(heat.blob);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let released_kT = 0;
@@ -128,7 +139,7 @@ async function heatOf(
     if (value > 0) released_kT += value;
     else absorbed_kT -= value;
   }
-  return { released_kT, absorbed_kT, mean_kT: heat.mean_kT };
+  return { released_kT, absorbed_kT, mean_kT };
 }
 
 function reportCalibration(calibration: CalibrationView, monitoring: Monitoring): void {

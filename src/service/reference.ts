@@ -1,6 +1,7 @@
 // docs/api.md: the rules that hold for every route, written here, and the table of routes, made from the OpenAPI document.
 import { CLIENTS_CHAPTER } from './reference/clients.ts';
 import { DEVICES_CHAPTER } from './reference/devices.ts';
+import { HEAT_CHAPTER } from './reference/heat.ts';
 import { earlyStopReference } from './reference/early-stop.ts';
 import { jobsReference } from './reference/jobs.ts';
 import { KEYS_CHAPTER } from './reference/keys.ts';
@@ -34,6 +35,7 @@ export function apiMarkdown(document: OpenApiDocument): string {
   return [
     PREFACE,
     DEVICES_CHAPTER,
+    HEAT_CHAPTER,
     '## Routes',
     '',
     'Schemas are in [openapi.json](openapi.json), and readable at `/docs` of a running service.',

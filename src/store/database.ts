@@ -268,7 +268,7 @@ export interface HeatEntryTable {
   ended: string | null;
   from_ms: number;
   to_ms: number;
-  /** Begin of the hour of `to_ms`. */
+  /** Begin of the hour of `to_ms`; what ends on the hour belongs to the one before. */
   hour_ms: number;
   at_ms: number;
   samples: number;

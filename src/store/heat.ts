@@ -48,7 +48,7 @@ export type HeatGrouping = (typeof heatGroupings)[number];
 export interface HeatQuery {
   device: string;
   by: HeatGrouping;
-  /** Of the device's clock; an entry counts where it ends. */
+  /** Of the device's clock; an entry counts where it ends, after `from_ms` and not after `to_ms`. */
   from_ms: number;
   to_ms: number;
   /** Entries of this key alone, and the device's own. Absent: all. */

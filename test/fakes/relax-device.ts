@@ -1,5 +1,10 @@
 // A device for tests of the jobs floor: does what it is told, at once or when it is released.
-import type { OperationOptions, RelaxRequest, RelaxResult } from '../../src/device/index.ts';
+import type {
+  OperationOptions,
+  RelaxRequest,
+  RelaxResult,
+  TelemetryReading,
+} from '../../src/device/index.ts';
 import type { Backend, RelaxDevice } from '../../src/jobs/index.ts';
 
 /** 8 units at most, times in steps of 1 ns, as the twin has them. */
@@ -26,6 +31,8 @@ export const CAPABILITIES: NonNullable<RelaxDevice['capabilities']> = {
 };
 
 export class FakeDevice implements RelaxDevice {
+  /** What its meters say at each look, in order; the last one stays. Empty: it has none. */
+  readonly meters: TelemetryReading[] = [];
   readonly id: string;
   state: RelaxDevice['state'] = 'ready';
   reason: RelaxDevice['reason'] = null;
@@ -53,6 +60,13 @@ export class FakeDevice implements RelaxDevice {
   onChange(callback: () => void): () => void {
     this.#listeners.add(callback);
     return () => this.#listeners.delete(callback);
+  }
+
+  get telemetry(): RelaxDevice['telemetry'] {
+    const status = { latest: this.meters[0] ?? null };
+    const readNow = async (): Promise<TelemetryReading | null> =>
+      this.meters.length > 1 ? (this.meters.shift() ?? null) : status.latest;
+    return { status, readNow };
   }
 
   become(state: RelaxDevice['state']): void {

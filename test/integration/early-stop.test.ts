@@ -148,7 +148,15 @@ describe('a job with a target on the twin', () => {
   it('without a target nothing is said of one, in result, request and certificate', async () => {
     const { job, result } = await run({ count: 20, targetEss: null }, '9');
     expect(job.request['samples']).toEqual({ count: 20 });
-    expect(Object.keys(result)).toEqual(['samples', 'heat', 'heatReason', 'timing', 'provenance']);
+    expect(Object.keys(result)).toEqual([
+      'samples',
+      'heat',
+      'heatReason',
+      'energy_J',
+      'energyReason',
+      'timing',
+      'provenance',
+    ]);
   });
 
   it('without a seed it has none, and its batches differ', async () => {

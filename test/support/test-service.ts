@@ -23,6 +23,7 @@ import {
   type ControlledDevice,
   type CalibrationProcedure,
   type JobRunner,
+  type RelaxDevice,
 } from '../../src/jobs/index.ts';
 import {
   NO_KEY_LIMITS,
@@ -102,9 +103,10 @@ export class ApiDevice extends FakeDevice implements ServiceDevice, ControlledDe
     readings: 0,
   };
   readonly #onReading = new Set<() => void>();
-  get telemetry(): ServiceDevice['telemetry'] {
+  override get telemetry(): ServiceDevice['telemetry'] & NonNullable<RelaxDevice['telemetry']> {
     return {
       status: this.telemetryStatus,
+      readNow: async () => this.telemetryStatus.latest,
       series: (query) => this.history.series(query),
       onReading: (callback) => {
         this.#onReading.add(callback);

@@ -77,6 +77,23 @@ describe('thermoloop devices', () => {
   });
 });
 
+describe('thermoloop heat', () => {
+  it('shows what a job has cost, in joules and in kT', async () => {
+    const done = await thermoloop(...sample('--count', '20', '--heat', '-o', 'heat.npz'));
+    expect(done.code).toBe(0);
+    const said = await thermoloop('heat', 'chip-0', '--by', 'job');
+    expect(said).toMatchObject({ code: 0, err: '' });
+    expect(said.out).toMatch(
+      /^job +measured +samples +idle J.* jobs J +device J +J\/sample +released kT +absorbed kT$/m,
+    );
+    expect(said.out).toMatch(/^[0-9A-Z]{26} +1 of 1 +20 /m);
+    const asJson = await thermoloop('heat', 'chip-0', '--by', 'key', '--json');
+    expect(json(asJson)).toMatchObject({ device: 'chip-0', groupBy: 'key' });
+    expect((await thermoloop('heat', 'chip-0', '--by', 'week')).code).not.toBe(0);
+    expect((await thermoloop('heat', 'chip-9')).code).toBe(1);
+  });
+});
+
 describe('thermoloop keys', () => {
   it('makes a key that works, lists it, and revokes it', async () => {
     const made = await start(

@@ -1601,6 +1601,104 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/devices/{id}/heat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The heat ledger: energy by phase in J, and stochastic heat in kT, by job, key or hour
+         * @description Of the jobs of the key and of the device itself; of all jobs with job:read:all. An attempt counts where it ends. What lies between jobs belongs to the device, and is entered with the next attempt.
+         *
+         *     Scope: `device:read`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    limit?: number;
+                    /** @description nextCursor of the page before */
+                    cursor?: string;
+                    /** @description What a sum is made over */
+                    groupBy?: "job" | "key" | "hour";
+                    /** @description Default: a day before `to` */
+                    from?: string;
+                    /** @description Default: now */
+                    to?: string;
+                };
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["HeatLedger"];
+                    };
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description unknown-device */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/models": {
         parameters: {
             query?: never;
@@ -6340,6 +6438,64 @@ export interface components {
             };
             schemaHash: string | null;
         };
+        /** @description Electrical energy at the rails by phase of the chip, joules */
+        EnergyInput: {
+            idle: number;
+            program: number;
+            relax: number;
+            read: number;
+            total: number;
+        };
+        HeatGroupInput: {
+            /** @description Id of the job; id of the key, `none` for jobs without one, `device` for the device itself; begin of the hour */
+            group: string;
+            /** @description The key that all of the group belongs to */
+            key: string | null;
+            /** @description At jobs, also those that failed */
+            attempts: number;
+            /** @description Attempts whose energy is known; the sums leave out the others */
+            measured: number;
+            samples: number;
+            /** @description Null unless it was measured of all samples (samples.targetEss) */
+            effectiveSamples: number | null;
+            /** @description Of jobs; null: measured of none */
+            energy_J: components["schemas"]["EnergyInput"] | null;
+            /** @description Of the device itself: idle between jobs, and calibrations */
+            deviceEnergy_J: components["schemas"]["EnergyInput"] | null;
+            /** @description Null unless the energy of all attempts is known */
+            perSample_J: number | null;
+            perEffectiveSample_J: number | null;
+            /** @description Stochastic heat in nominal kT of each job; null: recorded of none */
+            heat: {
+                /** @description Of samples that gave heat to the bath */
+                released_kT: number;
+                /** @description Of samples that took some; at least 0 */
+                absorbed_kT: number;
+                samples: number;
+                /** @description (released - absorbed) / samples */
+                perSample_kT: number;
+            } | null;
+            /** @description The calibration that all of the heat rests on; null: none, or several */
+            calibration: string | null;
+        };
+        HeatLedgerInput: {
+            device: string;
+            backend: string | null;
+            /** @enum {string} */
+            groupBy: "job" | "key" | "hour";
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            to: string;
+            items: components["schemas"]["HeatGroupInput"][];
+            nextCursor: string | null;
+        };
         JobSubmissionInput: {
             /** @description The client's own id for the job: a ULID made within the last day. Once only */
             id?: string;
@@ -6441,8 +6597,16 @@ export interface components {
                 stderr_kT: number;
                 n: number;
                 until_s: number;
+                /** @description Sum over the samples that gave heat away */
+                released_kT?: number;
+                /** @description Sum over the samples that took some, at least 0 */
+                absorbed_kT?: number;
             } | null;
             heatReason: string | null;
+            /** @description Electrical energy at the rails during the attempt; absent in older results */
+            energy_J?: components["schemas"]["EnergyInput"] | null;
+            /** @description Why there is none, or why it is only a lower bound */
+            energyReason?: string | null;
             /** @description Of a job with samples.targetEss: how it ended */
             earlyStop?: {
                 targetEss: number;
@@ -6926,10 +7090,17 @@ export interface components {
                 stderr_kT: number;
                 n: number;
                 until_s: number;
+                released_kT?: number;
+                absorbed_kT?: number;
                 /** @description Of the heat of every sample in kT, float64 little-endian */
                 digest: string;
             } | null;
             heatReason: string | null;
+            /** @description Electrical energy at the rails, by phase and in all; absent: not recorded */
+            energy_J?: {
+                [key: string]: unknown;
+            } | null;
+            energyReason?: string | null;
             /** @description Of a job with samples.targetEss: effective sample sizes and batches */
             earlyStop?: {
                 [key: string]: unknown;
@@ -7616,6 +7787,64 @@ export interface components {
             };
             schemaHash: string | null;
         };
+        /** @description Electrical energy at the rails by phase of the chip, joules */
+        Energy: {
+            idle: number;
+            program: number;
+            relax: number;
+            read: number;
+            total: number;
+        };
+        HeatGroup: {
+            /** @description Id of the job; id of the key, `none` for jobs without one, `device` for the device itself; begin of the hour */
+            group: string;
+            /** @description The key that all of the group belongs to */
+            key: string | null;
+            /** @description At jobs, also those that failed */
+            attempts: number;
+            /** @description Attempts whose energy is known; the sums leave out the others */
+            measured: number;
+            samples: number;
+            /** @description Null unless it was measured of all samples (samples.targetEss) */
+            effectiveSamples: number | null;
+            /** @description Of jobs; null: measured of none */
+            energy_J: components["schemas"]["Energy"] | null;
+            /** @description Of the device itself: idle between jobs, and calibrations */
+            deviceEnergy_J: components["schemas"]["Energy"] | null;
+            /** @description Null unless the energy of all attempts is known */
+            perSample_J: number | null;
+            perEffectiveSample_J: number | null;
+            /** @description Stochastic heat in nominal kT of each job; null: recorded of none */
+            heat: {
+                /** @description Of samples that gave heat to the bath */
+                released_kT: number;
+                /** @description Of samples that took some; at least 0 */
+                absorbed_kT: number;
+                samples: number;
+                /** @description (released - absorbed) / samples */
+                perSample_kT: number;
+            } | null;
+            /** @description The calibration that all of the heat rests on; null: none, or several */
+            calibration: string | null;
+        };
+        HeatLedger: {
+            device: string;
+            backend: string | null;
+            /** @enum {string} */
+            groupBy: "job" | "key" | "hour";
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            to: string;
+            items: components["schemas"]["HeatGroup"][];
+            nextCursor: string | null;
+        };
         JobSubmission: {
             /** @description The client's own id for the job: a ULID made within the last day. Once only */
             id?: string;
@@ -7717,8 +7946,16 @@ export interface components {
                 stderr_kT: number;
                 n: number;
                 until_s: number;
+                /** @description Sum over the samples that gave heat away */
+                released_kT?: number;
+                /** @description Sum over the samples that took some, at least 0 */
+                absorbed_kT?: number;
             } | null;
             heatReason: string | null;
+            /** @description Electrical energy at the rails during the attempt; absent in older results */
+            energy_J?: components["schemas"]["Energy"] | null;
+            /** @description Why there is none, or why it is only a lower bound */
+            energyReason?: string | null;
             /** @description Of a job with samples.targetEss: how it ended */
             earlyStop?: {
                 targetEss: number;
@@ -8202,10 +8439,17 @@ export interface components {
                 stderr_kT: number;
                 n: number;
                 until_s: number;
+                released_kT?: number;
+                absorbed_kT?: number;
                 /** @description Of the heat of every sample in kT, float64 little-endian */
                 digest: string;
             } | null;
             heatReason: string | null;
+            /** @description Electrical energy at the rails, by phase and in all; absent: not recorded */
+            energy_J?: {
+                [key: string]: unknown;
+            } | null;
+            energyReason?: string | null;
             /** @description Of a job with samples.targetEss: effective sample sizes and batches */
             earlyStop?: {
                 [key: string]: unknown;

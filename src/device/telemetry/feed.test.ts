@@ -139,6 +139,27 @@ describe('telemetry', () => {
     expect(device.telemetry.status).toMatchObject({ latest: null, reason: { code: 'no-reading-yet' } });
   });
 
+  it('is asked for at once, and that is answered by the reading that comes with it, or by nothing', async () => {
+    const link = sensing();
+    const { device, clock } = await readyDevice([link]);
+    reading(link, 40, 1);
+    const asked = device.telemetry.readNow();
+    await Promise.resolve();
+    expect(link.calls).toEqual(Array(2).fill(`subscribeTelemetry 1000 ${MASK.toString(2)}`));
+    reading(link, 41, 2);
+    expect(await clock.settle(asked)).toMatchObject({ values: { dieTemperature_C: 41, readEnergy_J: 2 } });
+    // Nothing comes: the reading of before is not taken for one of now.
+    expect(await clock.settle(device.telemetry.readNow())).toBeNull();
+    link.nextError = new LinkError('refused', 'no');
+    expect(await device.telemetry.readNow()).toBeNull();
+    const late = device.telemetry.readNow();
+    link.lose();
+    expect(await clock.settle(late)).toBeNull();
+    expect(await device.telemetry.readNow()).toBeNull();
+    const { device: blind } = await readyDevice([new FakeLink()]);
+    expect(await blind.telemetry.readNow()).toBeNull();
+  });
+
   it('that is refused is in the log, and nothing else suffers', async () => {
     const link = sensing();
     link.nextError = new LinkError('refused', 'no');

@@ -11,6 +11,8 @@ export const PERIOD_DEFAULT_MS = 1_000;
 /** A reading is stale when so many that should have followed it are missing, and not before STALE_MIN_MS. */
 const MISSED_MAX = 5;
 const STALE_MIN_MS = 10_000;
+/** A reading that was asked for takes a round trip; a line that is full drops it. */
+const NOW_MS = 1_000;
 
 export interface TelemetryReading {
   /** Of the device's clock at the host, when it arrived. */
@@ -35,6 +37,7 @@ export interface TelemetryStatus {
 interface Subscription {
   link: Link;
   period_ms: number;
+  mask: number;
 }
 
 type Log = (level: 'info' | 'warn' | 'error', message: string, fields: object) => void;
@@ -67,7 +70,7 @@ export class TelemetryFeed {
     if (telemetry === null) return;
     const least_ms = telemetry.periodMin_s * 1000;
     const period_ms = Math.round(Math.min(Math.max(this.#period_ms, least_ms), telemetry.periodMax_s * 1000));
-    const subscription = { link, period_ms };
+    const subscription = { link, period_ms, mask: telemetry.mask };
     this.#subscription = subscription;
     link.onEvent((event) => {
       if (this.#subscription === subscription) this.#take(event);
@@ -102,8 +105,40 @@ export class TelemetryFeed {
     return () => this.#listeners.delete(callback);
   }
 
+  /**
+   * What the sensors say now, or within a round trip: subscribes again, which the device answers with a reading at once. The
+   * period then counts from here. Null: no sensors, no link, or no reading in time. Never rejects.
+   */
+  async readNow(): Promise<TelemetryReading | null> {
+    const subscription = this.#subscription;
+    const mask = subscription?.mask;
+    if (subscription === null || mask === undefined) return null;
+    const before = this.#readings;
+    const { link, period_ms } = subscription;
+    try {
+      await link.subscribeTelemetry(period_ms, mask);
+    } catch {
+      return null;
+    }
+    if (this.#readings === before) await this.#nextReading();
+    return this.#subscription === subscription && this.#readings > before ? this.#latest : null;
+  }
+
   series(query: SeriesQuery): Series {
     return this.#history.series(query);
+  }
+
+  /** The next reading, or the end of patience. */
+  #nextReading(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#listeners.delete(done);
+        timer.cancel();
+        resolve();
+      };
+      const timer = this.#clock.after(NOW_MS, done);
+      this.#listeners.add(done);
+    });
   }
 
   get #maxAge_ms(): number {

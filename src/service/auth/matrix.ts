@@ -97,6 +97,8 @@ export const routeAccess: Readonly<Record<string, Access>> = {
   'GET /v1/devices/:id': ['device:read'],
   'GET /v1/devices/:id/capabilities': ['device:read'],
   'GET /v1/devices/:id/telemetry': ['device:read'],
+  /** Own jobs and the device itself; all jobs with job:read:all. */
+  'GET /v1/devices/:id/heat': ['device:read'],
   'POST /v1/devices/:id/clear-fault': ['device:control'],
   'GET /v1/devices/:id/state': ['device:read'],
   'PUT /v1/devices/:id/state': ['device:control'],

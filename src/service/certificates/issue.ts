@@ -75,6 +75,10 @@ function factsOf(job: JobRow, result: JobResult): Omit<CertificateFacts, 'calibr
     },
     heat: heat === null ? null : heatFacts(heat),
     heatReason: result.heatReason,
+    ...(result.energy_J !== undefined && {
+      energy_J: result.energy_J && { ...result.energy_J },
+      energyReason: result.energyReason ?? null,
+    }),
     ...(result.earlyStop !== undefined && { earlyStop: { ...result.earlyStop } }),
     timing: result.timing,
   };

@@ -1,6 +1,7 @@
 // Jobs as the API takes and shows them (service-api, section 3).
 import { z } from 'zod';
 import { JobPriority, type JobPriorityName, type JobResult, type JobView } from '../../jobs/index.ts';
+import { energy_J } from './heat.ts';
 import { HoldReason, JobCause, JobPhase, JobState, isUlid } from '../../store/index.ts';
 import type { ServiceDevice } from '../context.ts';
 import {
@@ -102,6 +103,8 @@ const heat = z.object({
   stderr_kT: z.number(),
   n: z.int(),
   until_s: z.number(),
+  released_kT: z.number().optional().meta({ description: 'Sum over the samples that gave heat away' }),
+  absorbed_kT: z.number().optional().meta({ description: 'Sum over the samples that took some, at least 0' }),
 });
 
 const earlyStop = z
@@ -146,6 +149,15 @@ const result = z
       description: 'Q = V(switch-on) - V(last read) per sample, in nominal kT of the job; never joules',
     }),
     heatReason: z.string().nullable(),
+    energy_J: energy_J
+      .nullable()
+      .optional()
+      .meta({ description: 'Electrical energy at the rails during the attempt; absent in older results' }),
+    energyReason: z
+      .string()
+      .nullable()
+      .optional()
+      .meta({ description: 'Why there is none, or why it is only a lower bound' }),
     earlyStop: earlyStop.optional(),
     timing: z.object({
       upload_s: z.number(),

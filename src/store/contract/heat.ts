@@ -55,7 +55,7 @@ export function heatContract(at: () => Fixture): void {
       const { heat } = at().store;
       await heat.add(entry());
       await heat.add(entry({ attempt: 2, energy_J: null, released_kT: null, absorbed_kT: null, samples: 0 }));
-      await heat.add(entry({ jobId: 'J2', keyId: 'b', calibration: 'C2', to_ms: START_MS + HOUR_MS }));
+      await heat.add(entry({ jobId: 'J2', keyId: 'b', calibration: 'C2', to_ms: START_MS + HOUR_MS + 1 }));
       await heat.add(device({ energy_J: { idle: 9, program: 0, relax: 0, read: 0 } }));
       await heat.add(entry({ jobId: 'J3', device: 'other' }));
       const [J2, J1] = await groups({});
@@ -105,7 +105,7 @@ export function heatContract(at: () => Fixture): void {
         ['J2', 1],
         ['J3', 2],
       ] as const)
-        await heat.add(entry({ jobId, to_ms: START_MS + hour * HOUR_MS }));
+        await heat.add(entry({ jobId, to_ms: START_MS + (hour + 1) * HOUR_MS }));
       const names = async (change: Partial<HeatQuery>) => (await groups(change)).map(({ group }) => group);
       expect(await names({ limit: 2 })).toEqual(['J3', 'J2']);
       expect(await names({ limit: 2, after: 'J2' })).toEqual(['J1']);

@@ -24,7 +24,7 @@ export function heatRepository(context: Context): HeatRepository {
         ended: entry.ended,
         from_ms: Math.round(entry.from_ms),
         to_ms: Math.round(entry.to_ms),
-        hour_ms: Math.floor(entry.to_ms / HOUR_MS) * HOUR_MS,
+        hour_ms: Math.floor((Math.round(entry.to_ms) - 1) / HOUR_MS) * HOUR_MS,
         at_ms: context.clock.wall_ms(),
         samples: entry.samples,
         effective_samples: entry.effectiveSamples,
@@ -51,8 +51,8 @@ export function heatRepository(context: Context): HeatRepository {
         .select(group)
         .select(sums)
         .where('device', '=', device)
-        .where('to_ms', '>=', from_ms)
-        .where('to_ms', '<', to_ms)
+        .where('to_ms', '>', from_ms)
+        .where('to_ms', '<=', to_ms)
         .groupBy(group)
         .orderBy(group, 'desc')
         .limit(limit);

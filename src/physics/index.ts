@@ -10,6 +10,7 @@ export * from './energy.ts';
 export * from './program-energy.ts';
 export * from './equilibrium.ts';
 export * from './statistics.ts';
+export * from './path-ratio.ts';
 export * from './prototypes.ts';
 export * from './npy.ts';
 export { unpackedBytesOf } from './zip.ts';

@@ -80,6 +80,84 @@ export function noiseTemperatureEstimate(
   return { noiseTemperature_E0, stderr_E0: x2Stderr / secondMomentSlope(noiseTemperature_E0, j2, j4) };
 }
 
+/** <x>, <x^2>, <x^3>, <x^4> of a unit. */
+export type TiltedMoments = readonly [number, number, number, number];
+
+/**
+ * Moments of exp(-(J2 x^2 + J4 x^4 - force x)/kT), by the same quadrature over both sides.
+ * @param force E0; positive pushes x up
+ * @param j2 may be negative if j4 > 0
+ */
+export function tiltedMoments(kT: number, j2: number, j4: number, force: number): TiltedMoments {
+  checkPotential(kT, j2, j4);
+  const energy = (x: number): number => x * (x * (j2 + j4 * x * x) - force);
+  const { low, high, floor } = reach(energy, kT, j2, j4, force);
+  const edge = Math.max(-low, high);
+  const steepest = Math.abs(2 * j2) + 12 * j4 * edge * edge;
+  const points = Math.ceil(((high - low) / Math.sqrt(kT / steepest)) * POINTS_PER_WIDTH);
+  const h = (high - low) / points;
+  let [z, s1, s2, s3, s4] = [0, 0, 0, 0, 0];
+  for (let k = 0; k <= points; k++) {
+    const x = low + k * h;
+    const w = Math.exp((floor - energy(x)) / kT);
+    z += w;
+    s1 += w * x;
+    s2 += w * x * x;
+    s3 += w * x * x * x;
+    s4 += w * x * x * x * x;
+  }
+  return [s1 / z, s2 / z, s3 / z, s4 / z];
+}
+
+/** Where the density has fallen to exp(-CUT) on either side, and the lowest energy. */
+function reach(
+  energy: (x: number) => number,
+  kT: number,
+  j2: number,
+  j4: number,
+  force: number,
+): { low: number; high: number; floor: number } {
+  // Beyond this |x| the energy only rises: every term of J2 x + 2 J4 x^3 - |force|/2 is past its root.
+  const width = Math.sqrt(kT / (Math.abs(j2) + Math.sqrt(j4 * kT)));
+  const inner = Math.max(
+    j4 > 0 ? Math.cbrt(Math.abs(force) / j4) : Math.abs(force) / j2,
+    j2 < 0 ? Math.sqrt(-j2 / j4) : 0,
+  );
+  let floor = 0;
+  const scan = (sign: number): number => {
+    const step = sign * Math.max(width / 2, inner / 200);
+    for (let x = step; ; x += step) {
+      const e = energy(x);
+      floor = Math.min(floor, e);
+      if (Math.abs(x) >= inner && e > floor + CUT_kT * kT) return x;
+    }
+  };
+  const [low, high] = [scan(-1), scan(1)];
+  return { low, high, floor };
+}
+
+/**
+ * The noise temperature (E0) at which a unit under a constant force has the second moment `x2`; the force must be small
+ * enough that <x^2> still rises with kT, as the offsets of a chip are.
+ * @throws {PhysicsError} bad-argument
+ */
+export function noiseTemperatureUnderForce(x2: number, j2: number, j4: number, force: number): number {
+  if (force === 0) return noiseTemperatureFromSecondMoment(x2, j2, j4);
+  let kT = noiseTemperatureFromSecondMoment(x2, j2, j4);
+  for (let k = 0; k < 60; k++) {
+    const value = tiltedMoments(kT, j2, j4, force)[1];
+    const slope = (tiltedMoments(kT * 1.0001, j2, j4, force)[1] - value) / (kT * 0.0001);
+    if (!(slope > 0)) break;
+    const step = (Math.log(x2 / value) * value) / (slope * kT);
+    kT *= Math.exp(Math.max(-1, Math.min(1, step)));
+    if (Math.abs(step) < 1e-11) return kT;
+  }
+  throw new PhysicsError('bad-argument', `no noise temperature belongs to <x^2> = ${x2} under ${force} E0`, {
+    pointer: '/x2',
+    allowed: 'a second moment above that of the force alone',
+  });
+}
+
 function checkPotential(kT: number, j2: number, j4: number): void {
   if (!(Number.isFinite(kT) && kT > 0))
     throw new PhysicsError('bad-argument', `kT = ${kT}`, { pointer: '/kT', allowed: 'a number above 0' });

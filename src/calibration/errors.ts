@@ -1,7 +1,15 @@
 // The one error class of the calibration floor. What a device refuses or loses passes through as DeviceError.
 import { describeAllowed, type Allowed } from '../physics/index.ts';
 
-export const calibrationErrorCodes = ['bad-option', 'too-few-holds', 'no-usable-units'] as const;
+export const calibrationErrorCodes = [
+  'bad-option',
+  'too-few-holds',
+  'no-usable-units',
+  /** The device has no converter reference. */
+  'no-reference',
+  /** Another chip answered in the middle of it. */
+  'chip-changed',
+] as const;
 export type CalibrationErrorCode = (typeof calibrationErrorCodes)[number];
 
 export class CalibrationError extends Error {

@@ -1,29 +1,30 @@
 // The calibration procedures by kind, as the runner takes them, and the pure estimators behind them.
-import { noiseTemperature } from './noise-temperature.ts';
+import { noiseTemperature } from './noise-temperature/procedure.ts';
+import { potential } from './potential/procedure.ts';
 import type { CalibrationProcedure, HoldDevice } from './procedure.ts';
 
 /** Every procedure of this version by its kind. */
 export const calibrationProcedures = {
   'noise-temperature': noiseTemperature,
-} as const satisfies Record<string, CalibrationProcedure<HoldDevice>>;
+  potential,
+} as const satisfies Record<string, CalibrationProcedure | CalibrationProcedure<HoldDevice>>;
 
 export { CalibrationError, calibrationErrorCodes } from './errors.ts';
 export type { CalibrationErrorCode } from './errors.ts';
 export { diffCalibrations } from './diff.ts';
 export type { CalibrationChange, CalibrationDiff } from './diff.ts';
-export { estimateHold } from './hold-estimator.ts';
-export type { HoldData } from './hold-data.ts';
-export type { FlaggedUnit, HoldEstimate, UnitQuality } from './hold-estimator.ts';
-export { noiseTemperature } from './noise-temperature.ts';
-export type { NoiseTemperatureOptions } from './noise-temperature.ts';
+export { estimateHold } from './noise-temperature/hold-estimator.ts';
+export type { HoldData } from './noise-temperature/hold-data.ts';
+export type { FlaggedUnit, HoldEstimate, UnitQuality } from './noise-temperature/hold-estimator.ts';
+export { noiseTemperature } from './noise-temperature/procedure.ts';
+export type { NoiseTemperatureOptions } from './noise-temperature/procedure.ts';
 export type {
   CalibrationControl,
   CalibrationOutcome,
   CalibrationProcedure,
   HoldDevice,
   MeasureDevice,
-  MeasurePhase,
-  MeasureRequest,
+  ReferenceDevice,
   ReferenceRequest,
 } from './procedure.ts';
 export { NOTHING_KNOWN, calibrationKinds, knowledgeFrom, knownFor } from './knowledge.ts';

@@ -1,30 +1,14 @@
 // What a calibration procedure needs and gives. A procedure measures a device and hands back plain data; storing and
 // activating it is the business of the floors above.
-import type { DeviceCapabilities, HoldRequest, OperationOptions, RelaxResult } from '../device/index.ts';
-import type { QuantisedProgram } from '../physics/index.ts';
+import type {
+  DeviceCapabilities,
+  HoldRequest,
+  MeasureRequest,
+  OperationOptions,
+  RelaxResult,
+} from '../device/index.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { ChipKnowledge } from './knowledge.ts';
-
-/** One stretch of a schedule; times are whole steps. */
-export interface MeasurePhase {
-  duration_s: number;
-  coupled: boolean;
-  /** N forces, E0 (a force: +f pushes x up). From `from_ratio` of it to `to_ratio`, linearly; 1 and 1 unless told. */
-  field?: { force_E0: Float64Array; from_ratio?: number; to_ratio?: number };
-  /** Within the phase. */
-  readAt_s?: number[];
-  readEvery_s?: number;
-  /** Over the program's own kT; default 1. */
-  noiseTemperature_ratio?: number;
-}
-
-export interface MeasureRequest {
-  program: QuantisedProgram;
-  samples: number;
-  phases: MeasurePhase[];
-  seed?: bigint;
-  step_s?: number;
-}
 
 /** The converters read a reference instead of the units: [samples][levels][units]. */
 export interface ReferenceRequest {
@@ -42,8 +26,11 @@ export interface HoldDevice {
 }
 
 export interface MeasureDevice extends HoldDevice {
-  /** Reads are in the order of the schedule; `time_s` counts from its beginning. */
   measure(request: MeasureRequest, options: OperationOptions): Promise<RelaxResult>;
+}
+
+/** A device whose converters may have a reference of their own. */
+export interface ReferenceDevice extends MeasureDevice {
   readReference(request: ReferenceRequest, options: OperationOptions): Promise<RelaxResult>;
 }
 
@@ -73,6 +60,8 @@ export interface CalibrationProcedure<D extends HoldDevice = MeasureDevice> {
    * @throws {CalibrationError | DeviceError} with a pointer into the options
    */
   check(options: JsonObject, capabilities: DeviceCapabilities): void;
+  /** Device time that the schedules add up to, without uploads and transfers; options as `check` takes them. */
+  cost_s?(options: JsonObject, capabilities: DeviceCapabilities): number;
   /** Measures. Rejects with CalibrationError or DeviceError. */
   run(device: D, options: JsonObject, control: CalibrationControl): Promise<CalibrationOutcome>;
 }

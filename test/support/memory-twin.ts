@@ -1,6 +1,6 @@
 // The real twin in this process, behind memory ports: firmware and integer core as they ship, without an operating
 // system between host and device.
-import { attachMemory, createTwin } from '../../firmware-sim/ports/index.ts';
+import { attachMemory, createTwin, type TwinOptions } from '../../firmware-sim/ports/index.ts';
 import { systemClock } from '../../src/clock/clock.ts';
 import { createMemoryPair, type Port } from '../../src/transports/index.ts';
 
@@ -16,9 +16,11 @@ export interface MemoryTwin {
 export async function startMemoryTwin(options: {
   units: number;
   noiseTemperatureError_ratio?: number;
+  profile?: TwinOptions['profile'];
 }): Promise<MemoryTwin> {
   const twin = await createTwin({
-    noiseTemperatureError_ratio: 0,
+    // Of an ideal chip; a profile says it itself.
+    noiseTemperatureError_ratio: options.profile === undefined ? 0 : undefined,
     threads: 1,
     seed: 1n,
     firmwareVersion: 'test',

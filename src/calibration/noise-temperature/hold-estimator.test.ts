@@ -1,9 +1,9 @@
 // The thermometer on states drawn exactly from the quartic Boltzmann law: unbiased, with error bars that mean what they
 // say, and able to tell a faulty unit from an unlucky one.
 import { describe, expect, it } from 'vitest';
-import { quarticHolds } from '../../test/support/quartic-holds.ts';
-import { mean, variance } from '../physics/index.ts';
-import { CalibrationError } from './errors.ts';
+import { quarticHolds } from '../../../test/support/quartic-holds.ts';
+import { mean, variance } from '../../physics/index.ts';
+import { CalibrationError } from '../errors.ts';
 import { estimateHold } from './hold-estimator.ts';
 
 const NOMINAL_E0 = 0.1;

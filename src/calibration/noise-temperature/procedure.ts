@@ -1,17 +1,26 @@
 // Calibration `noise-temperature`: hold the units uncoupled until they are in equilibrium, read them late, and invert
 // the exact one-unit curve. The I/O shell around hold-estimator.ts.
-import { DeviceError, planHold, type DeviceCapabilities, type HoldRequest } from '../device/index.ts';
-import { emptyModel, quantise, type QuantisedProgram } from '../physics/index.ts';
-import { CalibrationError } from './errors.ts';
+import { DeviceError, planHold, type DeviceCapabilities, type HoldRequest } from '../../device/index.ts';
+import { emptyModel, quantise, type QuantisedProgram } from '../../physics/index.ts';
+import { CalibrationError } from '../errors.ts';
+import {
+  numberOption,
+  onGrid_s,
+  onlyOptions,
+  seedOption,
+  stepOf_s,
+  stepOption,
+  unitsOption,
+} from '../options.ts';
+import { short } from '../report.ts';
 import { HOLDS_MIN, estimateHold, type HoldEstimate } from './hold-estimator.ts';
 import type {
   CalibrationControl,
   CalibrationOutcome,
   CalibrationProcedure,
   HoldDevice,
-  Json,
   JsonObject,
-} from './procedure.ts';
+} from '../procedure.ts';
 
 /** Options of the procedure; times in units of reduced time, 1/(mu E0). */
 export interface NoiseTemperatureOptions {
@@ -32,7 +41,6 @@ export interface NoiseTemperatureOptions {
 }
 
 const DEFAULTS = { holds: 200, settle: 2.5, record: 2.5, readEvery: 0.25 } as const;
-const STEP_MAX = 0.0025;
 /** What a hold alone can say (decisions of the design: readout gain comes first, from a reference). */
 const STATEMENT =
   'Readout gain and noise temperature cannot be separated without a converter reference: this assumes a readout gain ' +
@@ -102,10 +110,8 @@ function holdRequest(
   { options, units }: ParsedOptions,
   capabilities: DeviceCapabilities,
 ): HoldRequest {
-  const { timeUnit_s } = capabilities;
-  const step_s = stepOf(options.step, capabilities);
-  const onGrid = (time: number): number =>
-    (Math.max(1, Math.round((time * timeUnit_s) / step_s)) * Math.round(step_s * 1e9)) / 1e9;
+  const step_s = stepOf_s(options.step, capabilities);
+  const onGrid = (time: number): number => onGrid_s(time, step_s, capabilities);
   const extra = Math.floor(options.record / options.readEvery + 1e-9);
   const spacing_s = onGrid(options.readEvery);
   const first_s = onGrid(options.settle);
@@ -135,13 +141,6 @@ function holdRequest(
   });
 }
 
-/** Whole nanoseconds at or below what was asked for: rounding up could pass the limit. */
-function stepOf(step: number | undefined, capabilities: DeviceCapabilities): number {
-  const { stepDefault_s, timeUnit_s } = capabilities;
-  const floor_s = (timeUnits: number): number => Math.floor(timeUnits * timeUnit_s * 1e9 + 1e-6) / 1e9;
-  return step === undefined ? Math.min(stepDefault_s, floor_s(STEP_MAX)) : floor_s(step);
-}
-
 interface ParsedOptions {
   options: NoiseTemperatureOptions;
   units: number;
@@ -158,58 +157,22 @@ const OPTION_NAMES = [
 ];
 
 function parseOptions(given: JsonObject, capabilities: DeviceCapabilities): ParsedOptions {
-  const unknown = Object.keys(given).find((name) => !OPTION_NAMES.includes(name));
-  if (unknown !== undefined) throw badOption(unknown, 'unknown option', `one of ${OPTION_NAMES.join(', ')}`);
+  onlyOptions(given, OPTION_NAMES);
   const whole = { integer: true };
-  const units = number(given, 'units', capabilities.unitsMax, {
-    min: 1,
-    max: capabilities.unitsMax,
-    ...whole,
-  });
+  const units = unitsOption(given, capabilities);
   const options: NoiseTemperatureOptions = {
-    holds: number(given, 'holds', DEFAULTS.holds, { min: HOLDS_MIN, max: capabilities.samplesMax, ...whole }),
-    settle: number(given, 'settle_timeUnits', DEFAULTS.settle, { min: 1, max: 1e6 }),
-    record: number(given, 'record_timeUnits', DEFAULTS.record, { min: 0, max: 1e6 }),
-    readEvery: number(given, 'readEvery_timeUnits', DEFAULTS.readEvery, { min: 1e-3, max: 1e6 }),
-    step:
-      given['step_timeUnits'] === undefined
-        ? undefined
-        : number(given, 'step_timeUnits', STEP_MAX, { min: 1e-6, max: STEP_MAX }),
-    seed: seedOf(given['seed']),
+    holds: numberOption(given, 'holds', DEFAULTS.holds, {
+      min: HOLDS_MIN,
+      max: capabilities.samplesMax,
+      ...whole,
+    }),
+    settle: numberOption(given, 'settle_timeUnits', DEFAULTS.settle, { min: 1, max: 1e6 }),
+    record: numberOption(given, 'record_timeUnits', DEFAULTS.record, { min: 0, max: 1e6 }),
+    readEvery: numberOption(given, 'readEvery_timeUnits', DEFAULTS.readEvery, { min: 1e-3, max: 1e6 }),
+    step: stepOption(given),
+    seed: seedOption(given['seed']),
   };
   return { options, units };
-}
-
-function number(
-  given: JsonObject,
-  name: string,
-  fallback: number,
-  range: { min: number; max: number; integer?: boolean },
-): number {
-  const value = given[name] ?? fallback;
-  const { min, max } = range;
-  const fits = typeof value === 'number' && value >= min && value <= max;
-  if (fits && (!range.integer || Number.isInteger(value))) return value;
-  throw badOption(name, `${JSON.stringify(value)} is not allowed`, { min, max });
-}
-
-function seedOf(value: Json | undefined): bigint | undefined {
-  if (value === undefined || value === null) return undefined;
-  const text = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value;
-  if (typeof text === 'string' && /^\d{1,20}$/.test(text) && BigInt(text) < 1n << 64n) return BigInt(text);
-  throw badOption(
-    'seed',
-    `${JSON.stringify(value)} is not a seed`,
-    'an unsigned 64-bit integer, as a number or in decimal',
-  );
-}
-
-function badOption(
-  name: string,
-  message: string,
-  allowed: string | { min: number; max: number },
-): CalibrationError {
-  return new CalibrationError('bad-option', `${name}: ${message}`, { pointer: `/${name}`, allowed });
 }
 
 function report(
@@ -250,9 +213,4 @@ function report(
       perUnit: { noiseTemperature_ratio: estimate.unitStderr_E0.map(ratio) },
     },
   };
-}
-
-/** Six digits: far below the error bar, and a fraction of the text. */
-function short(value: number): number {
-  return Number(value.toPrecision(6));
 }

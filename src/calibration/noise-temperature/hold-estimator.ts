@@ -6,11 +6,11 @@ import {
   noiseTemperatureFromSecondMoment,
   secondMomentSlope,
   standardError,
-} from '../physics/index.ts';
+} from '../../physics/index.ts';
 import { correlationOfReads, type ReadCorrelation } from './hold-correlation.ts';
-import { CalibrationError } from './errors.ts';
+import { CalibrationError } from '../errors.ts';
 import type { HoldData } from './hold-data.ts';
-import { chiSquareSurvival, normalQuantile } from './tails.ts';
+import { chiSquareSurvival, normalQuantile } from '../tails.ts';
 
 /**
  * `ok`; `deviates` from the common value beyond the family-wise bound; `offset`: its mean is not 0, so its <x^2> is no

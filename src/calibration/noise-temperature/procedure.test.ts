@@ -1,11 +1,11 @@
 // The procedure around the thermometer: what it asks of a device, what it refuses, and what it says with its result.
 import { describe, expect, it } from 'vitest';
-import { twinCapabilities } from '../../test/support/device-facts.ts';
-import { quarticHolds } from '../../test/support/quartic-holds.ts';
-import type { DeviceCapabilities, HoldRequest, RelaxResult } from '../device/index.ts';
-import type { CalibrationProcedure as RunnerProcedure } from '../jobs/index.ts';
-import { calibrationProcedures } from './index.ts';
-import type { HoldDevice, JsonObject } from './procedure.ts';
+import { twinCapabilities } from '../../../test/support/device-facts.ts';
+import { quarticHolds } from '../../../test/support/quartic-holds.ts';
+import type { DeviceCapabilities, HoldRequest, RelaxResult } from '../../device/index.ts';
+import type { CalibrationProcedure as RunnerProcedure } from '../../jobs/index.ts';
+import { calibrationProcedures } from '../index.ts';
+import type { HoldDevice, JsonObject } from '../procedure.ts';
 
 // The runner's idea of a procedure and this floor's agree; the floors may not import each other this way in the product.
 const noiseTemperature: RunnerProcedure<HoldDevice> = calibrationProcedures['noise-temperature'];

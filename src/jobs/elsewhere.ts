@@ -10,7 +10,7 @@ export interface ElsewhereParts {
   store: Pick<Store, 'jobs' | 'calibrations'>;
   clock: Clock;
   announcer: Pick<Announcer, 'jobChanged' | 'calibrationChanged'>;
-  lanes: ReadonlyMap<string, { readonly running: Running | null; wake(): void }>;
+  lanes: ReadonlyMap<string, { readonly running: Running | null; wake(change?: { held?: boolean }): void }>;
   hearChanges?: Store['onChange'];
   lookEvery_ms?: number;
   onError: (error: unknown) => void;
@@ -53,6 +53,8 @@ export class Elsewhere {
     if (row.cancelRequestedAt_ms !== null && lane?.running?.id === id)
       lane.running.abort.abort(new Stopped('cancel'));
     if (row.state === 'queued') lane?.wake();
+    // Held at its submission: the host that drives the device sees to it.
+    if (row.state === 'held') lane?.wake({ held: true });
   }
 
   async #calibration(id: string): Promise<void> {
@@ -75,7 +77,7 @@ export class Elsewhere {
   async #look(): Promise<void> {
     for (const lane of this.#parts.lanes.values()) {
       if (lane.running?.kind === 'job') await this.#job(lane.running.id);
-      lane.wake();
+      lane.wake({ held: true });
     }
   }
 }

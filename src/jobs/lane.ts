@@ -3,14 +3,13 @@ import { sleep, type Clock } from '../clock/clock.ts';
 import { isStoreError, type CalibrationRow, type JobRow, type Store } from '../store/index.ts';
 import type { Attempter } from './attempts.ts';
 import type { DeviceControls } from './control/controls.ts';
-import { QueueHolds } from './control/queue-holds.ts';
 import type { RelaxDevice } from './device-port.ts';
 import { Stopped } from './failure.ts';
+import { QueueHolds } from './holds/queue-holds.ts';
 import type { DeviceLease } from './lease/keeper.ts';
 import { ProgressTracker } from './progress.ts';
 import { Candidates } from './queue/candidates.ts';
 import { isExpired } from './queue/expiry.ts';
-import { OfflineHolds } from './queue/offline-holds.ts';
 
 export type Work = { kind: 'job'; row: JobRow } | { kind: 'calibration'; row: CalibrationRow };
 
@@ -46,9 +45,8 @@ export class Lane<D extends RelaxDevice> {
   readonly #options: LaneOptions<D>;
   readonly #closed = new AbortController();
   readonly #ends: (() => void)[] = [];
-  readonly #holds: QueueHolds | null;
+  readonly #holds: QueueHolds;
   readonly #candidates: Candidates;
-  readonly #offline: OfflineHolds;
   #running: Running | null = null;
   #loop: Promise<void> | null = null;
   #again = false;
@@ -57,13 +55,11 @@ export class Lane<D extends RelaxDevice> {
 
   constructor(options: LaneOptions<D>) {
     this.#options = options;
-    const { controls, device } = options;
-    this.#holds = controls === undefined ? null : new QueueHolds({ ...options, controls, device: device.id });
+    const { device, lease } = options;
+    this.#holds = new QueueHolds({ ...options, wake: () => this.wake() });
     this.#candidates = new Candidates(device.id, options.store.jobs);
-    this.#offline = new OfflineHolds(options, () => this.wake());
-    this.#ends.push(() => this.#offline.close());
-    this.#ends.push(options.device.onChange(() => this.wake()));
-    const { lease } = options;
+    this.#ends.push(() => this.#holds.close());
+    this.#ends.push(device.onChange(() => this.wake()));
     if (lease !== undefined) this.#ends.push(lease.onChange(() => this.#leaseChanged(lease)));
   }
 
@@ -71,8 +67,12 @@ export class Lane<D extends RelaxDevice> {
     return this.#running;
   }
 
-  /** Something may be runnable: a new row, or a device that came back. */
-  wake(): void {
+  /**
+   * Something may be runnable: a new row, or a device that came back.
+   * @param change.held held jobs may have what they waited for, or one was added
+   */
+  wake(change: { held?: boolean } = {}): void {
+    if (change.held === true) this.#holds.review();
     this.#again = true;
     if (this.#loop !== null || this.#closed.signal.aborted) return;
     this.#loop = this.#work().finally(() => {
@@ -103,9 +103,9 @@ export class Lane<D extends RelaxDevice> {
       this.#again = false;
       try {
         await this.#settleLease();
-        await this.#holds?.settle();
-        if (this.#drives()) await this.#offline.settle(this.#taken);
-        while (this.#ready() && (await this.#step()));
+        // What waits for the device is the business of the host that drives it.
+        if (this.#drives()) await this.#holds.settle();
+        if (this.#ready() && (await this.#step())) this.#again = true;
       } catch (error) {
         this.#options.onError(error);
         this.#again = true;
@@ -121,7 +121,6 @@ export class Lane<D extends RelaxDevice> {
     return this.#drives() && this.#options.device.state === 'ready';
   }
 
-  /** What waits for the device is the business of this host. */
   #drives(): boolean {
     const { lease } = this.#options;
     if (lease !== undefined && (lease.fence === null || lease.fence !== this.#taken)) return false;
@@ -139,6 +138,7 @@ export class Lane<D extends RelaxDevice> {
     if (lease === undefined || fence === null || fence === this.#taken) return;
     await onTaken?.({ host: lease.holder, fence });
     this.#taken = fence;
+    this.#holds.review();
   }
 
   /** Runs the first in the queue; false when there is none. */
@@ -179,13 +179,9 @@ export class Lane<D extends RelaxDevice> {
   /** The first in the order of turns that may run; those before it are held. */
   async #firstJob(): Promise<JobRow | null> {
     for await (const job of this.#candidates.inOrder())
-      if (!isExpired(job, this.#options.clock.wall_ms()) && !(await this.#isHeld(job))) return job;
+      if (!isExpired(job, this.#options.clock.wall_ms()) && (await this.#holds.hold(job)) === null)
+        return job;
     return null;
-  }
-
-  async #isHeld(job: JobRow): Promise<boolean> {
-    const hold = (await this.#holds?.hold(job)) ?? null;
-    return hold !== null && hold.reason !== 'device-offline';
   }
 
   /** The next one of a key that may use the device now. */

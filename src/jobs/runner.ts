@@ -125,7 +125,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
       lane.wake();
     }
     controls?.onStop((id) => this.#lanes.get(id)?.safeStop());
-    controls?.onChange((id) => this.#lanes.get(id)?.wake());
+    controls?.onChange((id) => this.#lanes.get(id)?.wake({ held: true }));
     this.#elsewhere.start();
     this.#expiry.start();
   }

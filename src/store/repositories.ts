@@ -91,8 +91,6 @@ export interface JobRepository {
   /** As find, but `not-found` when there is none. */
   get(id: string): Promise<JobRow>;
   list(filter?: JobFilter): Promise<JobRow[]>;
-  /** The queued job of highest priority, then the oldest. */
-  nextQueued(device: string): Promise<JobRow | null>;
   /** The highest priority of its queued jobs, `below` another if one is given; by one index seek. */
   topPriority(device: string, below?: number): Promise<number | null>;
   /** Keys with queued jobs (`''`: jobs without a key), in order, after one of them; by one index seek each. */
@@ -111,6 +109,8 @@ export interface JobRepository {
   holdQueued(device: string, hold: JobHold, expiry: { longest_ms: number; limit: number }): Promise<JobRow[]>;
   /** Puts up to `limit` jobs held for this reason back into the queue; the rows that changed. */
   releaseHeld(device: string, reason: HoldReason, limit: number): Promise<JobRow[]>;
+  /** Puts these jobs back into the queue, as far as they are held still; the rows that changed. */
+  release(ids: readonly string[]): Promise<JobRow[]>;
   /** Queued and held jobs that have expired, the earliest first. */
   expired(now_ms: number, limit: number): Promise<JobRow[]>;
   /** When the next queued or held job expires. */

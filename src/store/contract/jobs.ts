@@ -50,18 +50,6 @@ export function jobContract(at: () => Fixture): void {
       await at().store.jobs.transition(b.id, 'queued', 'running');
     });
 
-    it('queue by priority, then by time', async () => {
-      const early = await at().store.jobs.add(newJob());
-      at().now_ms += 1;
-      const high = await at().store.jobs.add(newJob({ priority: 20 }));
-      await at().store.jobs.add(newJob());
-      await at().store.jobs.add(newJob({ device: 'twin-1', priority: 99 }));
-      expect((await at().store.jobs.nextQueued('twin-0'))?.id).toBe(high.id);
-      await at().store.jobs.transition(high.id, 'queued', 'cancelled');
-      expect((await at().store.jobs.nextQueued('twin-0'))?.id).toBe(early.id);
-      expect(await at().store.jobs.nextQueued('nobody')).toBeNull();
-    });
-
     it('are found by state, device, key, time and labels', async () => {
       const a = await at().store.jobs.add(newJob({ labels: { run: 'A', seed: '1' }, keyId: 'k1' }));
       at().now_ms += HOUR_MS;

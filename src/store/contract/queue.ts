@@ -74,6 +74,16 @@ export function queueContract(open: () => Promise<Store>): void {
     });
   });
 
+  it('releases jobs by name, and leaves alone what has left the queue meanwhile', async () => {
+    const [a, b, c] = [await add({ deadline_ms: 5_000 }), await add(), await add()];
+    for (const { id } of [a, b]) await store.jobs.transition(id, 'queued', 'held', { hold: HOLD });
+    await store.jobs.transition(b.id, 'held', 'cancelled');
+    const released = await store.jobs.release([a.id, b.id, c.id, 'nobody']);
+    expect(released).toMatchObject([{ id: a.id, state: 'queued', hold: null, expiresAt_ms: 5_000 }]);
+    expect(await store.jobs.release([])).toEqual([]);
+    expect((await store.jobs.get(c.id)).revision).toBe(c.revision);
+  });
+
   it('tells what has expired, the earliest first, and when to look again', async () => {
     expect(await store.jobs.nextExpiry_ms()).toBeNull();
     const late = await add({ deadline_ms: 3_000 });

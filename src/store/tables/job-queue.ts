@@ -3,18 +3,18 @@
 import { sql } from 'kysely';
 import type { JobTable } from '../database.ts';
 import type { JobRepository } from '../repositories.ts';
-import type { JobHold, JobRow } from '../rows.ts';
+import type { HoldReason, JobHold, JobRow } from '../rows.ts';
 import { toNullableJson, type Context } from './context.ts';
 
 type QueueQuestions = Pick<
   JobRepository,
-  | 'nextQueued'
   | 'topPriority'
   | 'queuedKeys'
   | 'queuedOf'
   | 'heldOf'
   | 'holdQueued'
   | 'releaseHeld'
+  | 'release'
   | 'expired'
   | 'nextExpiry_ms'
 >;
@@ -27,25 +27,27 @@ export function holdColumns(hold: JobHold | null): Pick<JobTable, 'hold' | 'hold
 export function queueQuestions(context: Context, toRow: (row: JobTable) => JobRow): QueueQuestions {
   const inState = (device: string, state: 'queued' | 'held') =>
     context.db().selectFrom('job').where('device', '=', device).where('state', '=', state);
+  const heldIds = (device: string, reason: HoldReason) =>
+    inState(device, 'held').select('id').where('hold_reason', '=', reason);
   const topPriority = async (device: string, below?: number): Promise<number | null> => {
     let query = inState(device, 'queued').select((e) => e.fn.max('priority').as('priority'));
     if (below !== undefined) query = query.where('priority', '<', below);
     return (await query.executeTakeFirst())?.priority ?? null;
   };
+  const release = async (ids: readonly string[] | ReturnType<typeof heldIds>): Promise<JobRow[]> => {
+    const rows = await context
+      .db()
+      .updateTable('job')
+      .set({ state: 'queued', ...holdColumns(null) })
+      .set((e) => ({ revision: e('revision', '+', 1), expires_at_ms: e.ref('deadline_ms') }))
+      .where('id', 'in', ids)
+      .where('state', '=', 'held')
+      .returningAll()
+      .execute();
+    return rows.map(toRow);
+  };
   return {
     topPriority,
-    async nextQueued(device) {
-      const priority = await topPriority(device);
-      if (priority === null) return null;
-      const row = await inState(device, 'queued')
-        .selectAll()
-        .where('priority', '=', priority)
-        .orderBy('created_at_ms')
-        .orderBy('id')
-        .limit(1)
-        .executeTakeFirst();
-      return row === undefined ? null : toRow(row);
-    },
     queuedKeys: (turns, page) => queuedKeys(context, turns, page),
     async queuedOf({ device, priority, key }, { after, limit }) {
       let query = inState(device, 'queued')
@@ -100,19 +102,8 @@ export function queueQuestions(context: Context, toRow: (row: JobTable) => JobRo
         .execute();
       return rows.map(toRow);
     },
-    async releaseHeld(device, reason, limit) {
-      const ids = inState(device, 'held').select('id').where('hold_reason', '=', reason).limit(limit);
-      const rows = await context
-        .db()
-        .updateTable('job')
-        .set({ state: 'queued', ...holdColumns(null) })
-        .set((e) => ({ revision: e('revision', '+', 1), expires_at_ms: e.ref('deadline_ms') }))
-        .where('id', 'in', ids)
-        .where('state', '=', 'held')
-        .returningAll()
-        .execute();
-      return rows.map(toRow);
-    },
+    releaseHeld: (device, reason, limit) => release(heldIds(device, reason).limit(limit)),
+    release: async (ids) => (ids.length === 0 ? [] : release(ids)),
     async expired(now_ms, limit) {
       const rows = await context
         .db()

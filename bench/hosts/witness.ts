@@ -10,7 +10,7 @@ interface Greeting {
 }
 
 /** What drives the chip, or changes what it would do; the rest asks, or stops it. */
-const DRIVES = new Set(['startRun', 'beginLoad', 'activate', 'clearFault']);
+const DRIVES = new Set(['startRun', 'readReference', 'beginLoad', 'activate', 'clearFault']);
 
 export class Witness {
   readonly #server: Server;

@@ -39,6 +39,13 @@ export interface CorePhase {
   readAtStep: readonly number[];
 }
 
+/** Levels of the converter reference, in the order in which each sample reads them. */
+export interface CoreReference {
+  /** Channels 0 .. units - 1, whether or not a program is active. */
+  units: number;
+  level_x: readonly number[];
+}
+
 export interface CoreRun {
   seed: bigint;
   firstSample: number;
@@ -50,6 +57,8 @@ export interface CoreRun {
    */
   readout?: 'flux' | 'voltage';
   phases: readonly CorePhase[];
+  /** The converters read this instead of the units, which stand still; `phases` is empty. */
+  reference?: CoreReference;
 }
 
 export type CoreRefusalReason =
@@ -69,7 +78,7 @@ export interface AnalogCore {
   readonly unitsMax: number;
   /** Checks representability and makes the program the active one. Throws CoreRefusal. */
   load(program: CoreProgram): void;
-  /** Checks a schedule without running it (stability of the step, noise amplitude). Throws CoreRefusal. */
+  /** Checks a run without running it (stability of the step, noise amplitude). Throws CoreRefusal. */
   check(run: CoreRun): void;
   /**
    * Runs independent restarts from x = 0; resolves to readout codes, shape [samples][reads][units], signed 12 bit.

@@ -1,7 +1,7 @@
 // What the core can represent: every refusal names the number and the limit. Sizes of terms (headroom) are checked where
 // the multipliers are made, in kernel/coefficients.ts; this file holds shapes, ranges and the stability of the step.
 import { CoreRefusal } from './analog-core.ts';
-import type { CorePhase, CoreProgram, CoreRefusalReason, CoreRun } from './analog-core.ts';
+import type { CorePhase, CoreProgram, CoreReference, CoreRefusalReason, CoreRun } from './analog-core.ts';
 import type { EffectiveProgram } from './effective-program.ts';
 import { COUPLING_FRACTION_BITS_MAX } from './effective-program.ts';
 import type { OscillatorCell } from './dynamics.ts';
@@ -103,6 +103,26 @@ export function checkSchedule(run: CoreRun, units: number): void {
   requireInteger(reason, 'the number of reads of all phases', reads, 1, RESULT_CODES_MAX);
   const codes = run.samples * reads * units;
   requireInteger(reason, 'samples x reads x units', codes, 1, RESULT_CODES_MAX);
+}
+
+/** Shapes and ranges of a run that reads the converter reference. Throws CoreRefusal 'bad-schedule'. */
+export function checkReference(run: CoreRun, reference: CoreReference, unitsMax: number): void {
+  const reason = 'bad-schedule';
+  const { units, level_x } = reference;
+  if (run.seed < 0n || run.seed >= 1n << 64n) refuse(reason, `the seed ${run.seed} does not fit 64 bits`);
+  if (run.phases.length > 0) refuse(reason, 'a run that reads the reference has no phases');
+  requireInteger(reason, 'the number of units', units, 1, unitsMax);
+  requireInteger(reason, 'the number of samples', run.samples, 1, COUNTER_MAX);
+  requireInteger(reason, 'the first sample', run.firstSample, 0, COUNTER_MAX - run.samples);
+  const wrong = level_x.find((level) => !(Math.abs(level) <= RAIL));
+  if (wrong !== undefined) refuse(reason, `a level of ${wrong}; the rails are at ${RAIL}`);
+  requireInteger(
+    reason,
+    'samples x levels x units',
+    run.samples * level_x.length * units,
+    1,
+    RESULT_CODES_MAX,
+  );
 }
 
 function requireFactors(name: string, factors: Float64Array, units: number, least: number): void {

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { CoreRefusal } from './analog-core.ts';
-import type { AnalogCore, CoreProgram, CoreRun } from './analog-core.ts';
-import { checkEffective, checkProgram, checkSchedule, checkStability } from './checks.ts';
+import type { AnalogCore, CoreProgram, CoreReference, CoreRun } from './analog-core.ts';
+import { checkEffective, checkProgram, checkReference, checkSchedule, checkStability } from './checks.ts';
 import type { CoreFaults } from './core-faults.ts';
 import { dynamicsFault, oscillatorCell } from './dynamics.ts';
 import type { CoreDynamics, OscillatorCell } from './dynamics.ts';
@@ -13,6 +13,7 @@ import {
   advanceDrift,
   drifts,
   driftValues,
+  idealReference,
   ImperfectChip,
   mistimed,
   startDrift,
@@ -140,17 +141,30 @@ class TwinCore implements AnalogCore {
   }
 
   check(run: CoreRun): void {
-    this.#plan(run, this.#present());
+    if (run.reference) checkReference(run, run.reference, this.unitsMax);
+    else this.#plan(run, this.#present());
   }
 
   async run(run: CoreRun, signal?: AbortSignal): Promise<Int16Array> {
     this.#requireIdle();
     this.#advanceDrift();
+    if (run.reference) return this.#readReference(run, run.reference);
     const program = this.#present();
     const plan = this.#plan(run, program);
     this.#write(program);
     const codes = await this.#codes(plan, run, signal);
     this.#faults?.readout(codes, { run, reads: plan.reads, units: plan.units });
+    return codes;
+  }
+
+  /** No dynamics, no workers: what the converters make of a level that is there. */
+  #readReference(run: CoreRun, reference: CoreReference): Int16Array {
+    checkReference(run, reference, this.unitsMax);
+    const { units, level_x } = reference;
+    const shape = { ...run, units, reads: level_x.length };
+    const codes =
+      this.#chip?.readout.reference(level_x, shape, this.#deviations()) ?? idealReference(level_x, shape);
+    this.#faults?.readout(codes, { run, reads: level_x.length, units });
     return codes;
   }
 

@@ -97,8 +97,12 @@ function garbage(seed: number, largest: number, unit: number, { run, reads }: Co
   };
 }
 
-/** y' = (x - y) / time constant between the reads of a restart, from y = 0 at its beginning; y is what is delivered. */
+/**
+ * y' = (x - y) / time constant between the reads of a restart, from y = 0 at its beginning; y is what is delivered. Levels of
+ * the reference have no times: each is held until it has settled.
+ */
 function slow(timeConstant_ns: number, { run, reads }: CodesOfRun): (code: number, record: number) => number {
+  if (run.reference) return (code) => code;
   const at_ns = readTimes_ns(run);
   const kept = at_ns.map((time, read) => decay((time - (at_ns[read - 1] ?? 0)) / timeConstant_ns));
   let y = 0;

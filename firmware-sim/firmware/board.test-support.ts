@@ -118,8 +118,9 @@ export class FakeCore implements AnalogCore {
     return Promise.resolve();
   }
   #codes(run: CoreRun): Int16Array {
-    const reads = run.phases.reduce((sum, phase) => sum + phase.readAtStep.length, 0);
-    const units = this.program?.units ?? 0;
+    const scheduled = run.phases.reduce((sum, phase) => sum + phase.readAtStep.length, 0);
+    const reads = run.reference?.level_x.length ?? scheduled;
+    const units = run.reference?.units ?? this.program?.units ?? 0;
     const codes = new Int16Array(run.samples * reads * units);
     for (let k = 0; k < codes.length; k++) {
       const [sample, read] = [Math.floor(k / (reads * units)), Math.floor(k / units) % reads];

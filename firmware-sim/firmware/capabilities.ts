@@ -10,6 +10,9 @@ const KIB = 1024;
 /** Rails at |x| = 2 read by a 12-bit converter. */
 const STATE_RAIL = 2;
 const STATE_SCALE = STATE_RAIL / 2048;
+/** Largest level of the converter reference, and what its data sheet says of it; a profile may make it lie (docs/twin.md). */
+const REFERENCE_MAX_X = 1.5;
+const REFERENCE_UNCERTAINTY_RATIO = 1e-3;
 /** A run keeps at most this much of its tail for repeats; a record must fit four times. */
 const SAMPLE_RING_BYTES = 4 * KIB * KIB;
 const RECORD_BYTES_MAX = SAMPLE_RING_BYTES / 4;
@@ -48,6 +51,8 @@ export function twinCapabilities(units: number, thermal?: ThermalParameters): Ca
     clamp: false,
     initialMask: 1 << 1,
     recordBytesMax: RECORD_BYTES_MAX,
+    referenceLevelMaxX: REFERENCE_MAX_X,
+    referenceUncertaintyRatio: REFERENCE_UNCERTAINTY_RATIO,
     ...heatCapabilities(thermal),
   };
 }

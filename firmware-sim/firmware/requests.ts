@@ -2,12 +2,14 @@
 // there it is decided whether it is.
 import { CoreRefusal } from '../chip/analog-core.ts';
 import { Code, Detail, FaultCode } from '../../src/link/messages/index.ts';
-import type { Activate, Envelope, StartRun, Status } from '../../src/link/messages/index.ts';
+import type { Activate, Envelope, ReadReference, StartRun, Status } from '../../src/link/messages/index.ts';
 import type { Boot } from './boot.ts';
 import { decodeProgram } from './images/image.ts';
 import { ID_BYTES } from './images/load-order.ts';
+import { planReference } from './runs/reference.ts';
 import { firstBatch } from './runs/run-engine.ts';
 import { planRun } from './runs/schedule.ts';
+import type { RunPlan } from './runs/schedule.ts';
 import { OK_STATUS, statusOf, statusOfCoreRefusal } from './status.ts';
 import type { Outcome } from './status.ts';
 
@@ -61,6 +63,8 @@ export function execute(
       return activate(boot, body.value);
     case 'startRun':
       return startRun(boot, body.value);
+    case 'readReference':
+      return readReference(boot, body.value);
     case 'streamCredit':
       engine.credit(body.value);
       return DONE;
@@ -132,15 +136,20 @@ function activate(boot: Boot, request: Activate): Reply | Promise<Reply> {
   return DONE;
 }
 
-function startRun(boot: Boot, request: StartRun): Reply {
-  const { engine, active, options } = boot;
-  const accepted = engine.acceptedFor(request.runToken);
+/** What a run of any kind is answered with before its plan is looked at; null: it may start. */
+function beforeRun({ engine, faults }: Boot, token: bigint): Reply | null {
+  const accepted = engine.acceptedFor(token);
   if (accepted !== null) return { status: OK_STATUS, body: { type: 'runAccepted', value: accepted } };
   if (engine.live) return no(Code.FAILED_PRECONDITION, Detail.UNSPECIFIED, `run ${engine.run} is active`);
-  const fault = boot.faults.list[0];
-  if (fault !== undefined) {
-    return no(Code.FAILED_PRECONDITION, DETAIL_OF_FAULT[fault.code], 'a fault is latched: clear it first');
-  }
+  const fault = faults.list[0];
+  if (fault === undefined) return null;
+  return no(Code.FAILED_PRECONDITION, DETAIL_OF_FAULT[fault.code], 'a fault is latched: clear it first');
+}
+
+function startRun(boot: Boot, request: StartRun): Reply {
+  const { active, options } = boot;
+  const answer = beforeRun(boot, request.runToken);
+  if (answer !== null) return answer;
   if (active === null) {
     return no(
       Code.FAILED_PRECONDITION,
@@ -152,14 +161,24 @@ function startRun(boot: Boot, request: StartRun): Reply {
     const message = `the active program is ${active.id.slice(0, 16)}, not ${hex(request.programId).slice(0, 16)}`;
     return no(Code.FAILED_PRECONDITION, Detail.PROGRAM_CHANGED, message);
   }
-  const { capabilities, limits, drawSeed } = options;
+  const { capabilities, drawSeed } = options;
   const { units, noiseTemperatureCode } = active;
   const field = boot.loads.field.bind(boot.loads);
-  const plan = planRun(request, { capabilities, units, noiseTemperatureCode, field, drawSeed });
+  return begin(boot, planRun(request, { capabilities, units, noiseTemperatureCode, field, drawSeed }));
+}
+
+function readReference(boot: Boot, request: ReadReference): Reply {
+  const { capabilities, drawSeed } = boot.options;
+  return beforeRun(boot, request.runToken) ?? begin(boot, planReference(request, { capabilities, drawSeed }));
+}
+
+/** Starts a plan that the core agrees with. */
+function begin(boot: Boot, plan: Outcome<RunPlan>): Reply {
   if (!plan.ok) return { status: plan.status };
-  const refused = coreRefusal(() => boot.gate.core.check(firstBatch(plan.value, limits.sampleRingBytes)));
+  const { sampleRingBytes } = boot.options.limits;
+  const refused = coreRefusal(() => boot.gate.core.check(firstBatch(plan.value, sampleRingBytes)));
   if (refused !== null) return { status: refused };
-  const value = engine.start(plan.value, boot.handshake.session?.hostWindowBytes ?? 0);
+  const value = boot.engine.start(plan.value, boot.handshake.session?.hostWindowBytes ?? 0);
   return { status: OK_STATUS, body: { type: 'runAccepted', value } };
 }
 

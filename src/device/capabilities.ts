@@ -36,9 +36,15 @@ export function capabilitiesOf(stated: Capabilities, { fieldSlots }: Limits): De
     recordBytesMax: stated.recordBytesMax,
     seed: stated.seed,
     fieldSlots,
+    reference: referenceOf(stated),
     telemetry: telemetryOf(stated),
     dieLimits: dieLimitsOf(stated),
   };
+}
+
+function referenceOf(stated: Capabilities): DeviceCapabilities['reference'] {
+  const { referenceLevelMaxX: level_max_x, referenceUncertaintyRatio: uncertainty_ratio } = stated;
+  return level_max_x === 0 ? null : { level_max_x, uncertainty_ratio };
 }
 
 function telemetryOf(stated: Capabilities): DeviceCapabilities['telemetry'] {

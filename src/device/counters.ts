@@ -31,10 +31,11 @@ export class DeviceCounting {
     counts[code] = (counts[code] ?? 0) + 1;
   }
 
-  result({ timing, samples, codes }: RelaxResult): void {
+  result({ programId, timing, samples, codes }: RelaxResult): void {
     const { totals } = this;
-    totals.uploads += timing.skippedUpload ? 0 : 1;
-    totals.uploadsSkipped += timing.skippedUpload ? 1 : 0;
+    const needsProgram = programId !== '';
+    totals.uploads += needsProgram && !timing.skippedUpload ? 1 : 0;
+    totals.uploadsSkipped += needsProgram && timing.skippedUpload ? 1 : 0;
     totals.uploadsPatched += timing.patchedUpload ? 1 : 0;
     totals.uploadedBytes += timing.sentBytes;
     totals.samples += samples;

@@ -13,11 +13,12 @@ import { DeviceFaults, faultCodeOf, type DeviceFault, type DeviceFaultName } fro
 import { faultsActive } from './injected-faults.ts';
 import { FieldSlots } from './field-slots.ts';
 import { planMeasure } from './measure-schedule.ts';
-import type { OperationInput } from './operation.ts';
+import { scheduled, type Chip, type Work } from './operation.ts';
 import { OperationSlot } from './operation-slot.ts';
+import { referenceWork } from './reference.ts';
 import { Retry } from './retry.ts';
 import { stopChip, type StopReport } from './safe-stop.ts';
-import { planHold, planRelax, type RunPlan } from './schedule.ts';
+import { planHold, planRelax } from './schedule.ts';
 import { TelemetryFeed } from './telemetry/index.ts';
 import { whenReady } from './when-ready.ts';
 import type {
@@ -30,6 +31,7 @@ import type {
   HoldRequest,
   MeasureRequest,
   OperationOptions,
+  ReferenceRequest,
   RelaxRequest,
   RelaxResult,
 } from './types.ts';
@@ -200,17 +202,22 @@ export class Device {
 
   /** Lets the program relax from thermal noise and reads it; see RelaxRequest for units. */
   relax(request: RelaxRequest, options: OperationOptions = {}): Promise<RelaxResult> {
-    return this.#operate(request, options, (capabilities) => planRelax(request, capabilities));
+    return this.#operate(options, scheduled(request, planRelax));
   }
 
   /** An uncoupled run of the program's single units, for the thermometer. */
   hold(request: HoldRequest, options: OperationOptions = {}): Promise<RelaxResult> {
-    return this.#operate(request, options, (capabilities) => planHold(request, capabilities));
+    return this.#operate(options, scheduled(request, planHold));
   }
 
   /** Any schedule of phases and forces on one program; what is in the device already is not sent again. */
   measure(request: MeasureRequest, options: OperationOptions = {}): Promise<RelaxResult> {
-    return this.#operate(request, options, (capabilities) => planMeasure(request, capabilities));
+    return this.#operate(options, scheduled(request, planMeasure));
+  }
+
+  /** Codes of known levels, [samples][levels][units], without a program (src/device/reference.ts). */
+  readReference(request: ReferenceRequest, options: OperationOptions = {}): Promise<RelaxResult> {
+    return this.#operate(options, referenceWork(request));
   }
 
   /** Takes a latched fault away once its cause is gone; until then the device refuses, and says why. */
@@ -237,19 +244,14 @@ export class Device {
     if (settled !== null) await Promise.race([settled, sleep(this.#options.clock, STOP_GRACE_MS)]);
   }
 
-  async #operate(
-    request: OperationInput,
-    options: OperationOptions,
-    plan: (capabilities: DeviceCapabilities) => RunPlan,
-  ): Promise<RelaxResult> {
+  async #operate(options: OperationOptions, prepare: (chip: Chip) => Work): Promise<RelaxResult> {
     const { totals } = this.#counting;
     totals.operations++;
     try {
       const session = this.#admit(options.signal);
       const { clock } = this.#options;
-      const chip = { ...session, fields: this.#fields, clock };
-      const operation = { ...chip, plan: plan(session.capabilities), request, options };
-      const result = await this.#slot.run(operation);
+      const work = prepare({ ...session, fields: this.#fields, clock });
+      const result = await this.#slot.run(work, options);
       this.#counting.result(result);
       return result;
     } catch (error) {

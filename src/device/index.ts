@@ -10,6 +10,7 @@ export { STOP_LIMIT_MS } from './safe-stop.ts';
 export type { StopReport } from './safe-stop.ts';
 export { appliedForce_E0 } from './field-images.ts';
 export { planMeasure } from './measure-schedule.ts';
+export { planReference } from './reference.ts';
 export { planHold, planRelax } from './schedule.ts';
 export type { RunPlan } from './schedule.ts';
 export type * from './types.ts';

@@ -1,7 +1,7 @@
 // The place for the one operation that a device runs at a time: taken, given up, or lost with the link.
-import type { RelaxResult } from './types.ts';
 import type { DeviceError } from './errors.ts';
-import { runOperation, type Operation } from './operation.ts';
+import type { Work } from './operation.ts';
+import type { OperationOptions, RelaxResult } from './types.ts';
 
 interface Running {
   abort: AbortController;
@@ -22,9 +22,8 @@ export class OperationSlot {
     return this.#running !== null;
   }
 
-  /** Rejects as runOperation does, or with what drop() is told. */
-  async run(operation: Operation): Promise<RelaxResult> {
-    const { options } = operation;
+  /** Rejects as the work does, or with what drop() is told. */
+  async run(perform: Work, options: OperationOptions): Promise<RelaxResult> {
     const abort = new AbortController();
     const signal = options.signal ? AbortSignal.any([options.signal, abort.signal]) : abort.signal;
     const { promise: lost, reject: fail } = Promise.withResolvers<never>();
@@ -33,7 +32,7 @@ export class OperationSlot {
     this.#running = running;
     this.#onStep('operation-started');
     const onProgress: typeof options.onProgress = (p) => this.#running === running && options.onProgress?.(p);
-    const work = runOperation({ ...operation, options: { ...options, onProgress, signal } }).finally(settle);
+    const work = perform({ ...options, onProgress, signal }).finally(settle);
     try {
       return await Promise.race([work, lost]);
     } finally {

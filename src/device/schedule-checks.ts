@@ -24,16 +24,25 @@ export function checkRequest(request: CheckedRequest, capabilities: DeviceCapabi
       `the program was made for a state scale of ${program.scale.state}, the device reads ${capabilities.ranges.stateScale}`,
       `exactly ${capabilities.ranges.stateScale}`,
     );
+  checkSamples(samples, capabilities);
+  checkSeed(request.seed, capabilities);
+}
+
+/** @throws {DeviceError} out-of-range */
+export function checkSamples(samples: number, capabilities: DeviceCapabilities): void {
   if (!Number.isInteger(samples) || samples < 1 || samples > capabilities.samplesMax)
     throw outOfRange('/samples', `${samples} samples`, { min: 1, max: capabilities.samplesMax });
-  if (request.seed === undefined) return;
+}
+
+/** @throws {DeviceError} out-of-range, or refused by a device that takes none */
+export function checkSeed(seed: bigint | undefined, capabilities: DeviceCapabilities): void {
+  if (seed === undefined) return;
   if (!capabilities.seed)
     throw new DeviceError('refused', 'a seed was given, but this device draws its own noise', {
       pointer: '/seed',
       remedy: 'Leave the seed out, or use a twin.',
     });
-  if (request.seed < 0n || request.seed >= 1n << 64n)
-    throw outOfRange('/seed', `seed ${request.seed}`, 'an unsigned 64-bit integer');
+  if (seed < 0n || seed >= 1n << 64n) throw outOfRange('/seed', `seed ${seed}`, 'an unsigned 64-bit integer');
 }
 
 /** @throws {DeviceError} out-of-range for a phase that is longer than the device allows */

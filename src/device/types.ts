@@ -94,6 +94,12 @@ export interface DeviceCapabilities {
   seed: boolean;
   /** Different fields that one schedule may name. */
   fieldSlots: number;
+  /** Levels that its converters can read instead of the units; null: it has none. */
+  reference: {
+    level_max_x: number;
+    /** Standard uncertainty of the levels as the device states it, the same error for all of them. */
+    uncertainty_ratio: number;
+  } | null;
   /** What its sensors can tell; null: it has none. */
   telemetry: {
     /** As on the wire: one bit for each channel. */
@@ -209,8 +215,20 @@ export interface MeasureRequest {
   step_s?: number;
 }
 
+/** Levels of the converter reference, read through the channels of the units. */
+export interface ReferenceRequest {
+  /** Channels of the units 0 .. units - 1. */
+  units: number;
+  /** Records, each with one read of every level. */
+  samples: number;
+  /** x, at most 16, within the device's level_max_x; rounded to 1/32768 of that. */
+  levels_x: number[];
+  /** Twins only. */
+  seed?: bigint;
+}
+
 export interface ReadInfo {
-  /** Since switch-on; in a hold and a measurement since its start. */
+  /** Since switch-on; in a hold and a measurement since its start; 0 for a level of the reference. */
   time_s: number;
   label: 'switch-on' | 'read';
 }
@@ -235,7 +253,7 @@ export interface RelaxResult {
   reads: ReadInfo[];
   /** x per code. */
   stateScale: number;
-  /** SHA-256 of the program image, hexadecimal. */
+  /** SHA-256 of the program image, hexadecimal; empty where the converter reference was read. */
   programId: string;
   /** SHA-256 of the packed records as they came over the link, equal to the device's own; hexadecimal. */
   digest: string;

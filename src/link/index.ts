@@ -10,12 +10,14 @@ export type { LinkErrorCode, LinkErrorOptions, LinkOutcome } from './session/lin
 export { ImageCache } from './transfers/image-cache.ts';
 export { sumLinkCounters } from './session/counters.ts';
 export type { LinkCounters } from './session/counters.ts';
+export { REFERENCE_LEVELS_MAX } from './transfers/types.ts';
 export type {
   HeadedRecords,
   LoadOptions,
   LoadOutcome,
   PhaseRequest,
   RecordHeader,
+  ReferenceRunRequest,
   RunOptions,
   RunRequest,
   RunResult,

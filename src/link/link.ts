@@ -16,8 +16,16 @@ import { ImageCache } from './transfers/image-cache.ts';
 import { loadImage } from './transfers/image-load.ts';
 import { clearLeftovers, stopRun } from './transfers/run-commands.ts';
 import { imageIdBytes } from './transfers/run-request.ts';
-import { runSchedule } from './transfers/run.ts';
-import type { LoadOptions, LoadOutcome, RunOptions, RunRequest, RunResult } from './transfers/types.ts';
+import { referenceOrder, scheduleOrder, type RunOrder } from './transfers/run-order.ts';
+import { runOrdered } from './transfers/run.ts';
+import type {
+  LoadOptions,
+  LoadOutcome,
+  ReferenceRunRequest,
+  RunOptions,
+  RunRequest,
+  RunResult,
+} from './transfers/types.ts';
 
 export interface ConnectOptions extends HostOptions {
   /** What patches are made against. Handed to the next connect() of the same device, it outlives a lost link. */
@@ -58,6 +66,8 @@ export interface Link {
   activate(programId: string, expectActiveId?: string): Promise<void>;
   /** Runs a schedule and returns its records once their digest agrees with the device's. One run at a time. */
   run(request: RunRequest, options?: RunOptions): Promise<RunResult>;
+  /** Reads the converter reference through the channels of the units, otherwise as run(). */
+  readReference(request: ReferenceRunRequest, options?: RunOptions): Promise<RunResult>;
   /** Ends whatever run is going on, ahead of everything that waits to be sent. */
   stop(): Promise<void>;
   /** Round trip in milliseconds. */
@@ -148,9 +158,17 @@ class SessionLink implements Link {
   }
 
   run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
+    return this.#ordered(scheduleOrder(request), options);
+  }
+
+  readReference(request: ReferenceRunRequest, options: RunOptions = {}): Promise<RunResult> {
+    return this.#ordered(referenceOrder(request), options);
+  }
+
+  #ordered(order: RunOrder, options: RunOptions): Promise<RunResult> {
     this.#stopWanted = false;
     return this.#exclusively('run', () =>
-      runSchedule(this.#session, request, options, (run) => {
+      runOrdered(this.#session, order, options, (run) => {
         this.#run = run;
         // A stop that came before the run had a number could not name it.
         if (this.#stopWanted) void this.stop().catch(() => undefined);

@@ -9,7 +9,7 @@ import {
   type RunRequest,
   type RunResult,
 } from '../../src/link/index.ts';
-import { encodeProgramImage, quantise, UNLIMITED_RANGES } from '../../src/physics/index.ts';
+import { decodeSamples, encodeProgramImage, quantise, UNLIMITED_RANGES } from '../../src/physics/index.ts';
 import { seededUniform } from '../support/seeded-random.ts';
 import { conformanceTargets, UID, UNITS, type Board } from './targets.ts';
 
@@ -180,6 +180,24 @@ describe.each(present)('a link over $name', (target) => {
     await link.close();
   });
   it('passes the refusals of the firmware on', refused);
+
+  const reference = perform(20, async (board) => {
+    const link = await board.plug();
+    const { referenceLevelMaxX, stateScale } = await link.capabilities();
+    const request = { units: UNITS, samples: 50, levels_ratio: [-1, 0, 0.5] };
+    const result = await link.readReference({ ...request, seed: 7n });
+    expect(result.recordBytes).toBe(3 * 3 * (UNITS / 2));
+    const codes = decodeSamples(result.bytes, { units: UNITS, reads: 3, samples: 50 });
+    // Offsets, gains and noise are what it is for: a tenth of the range only says that levels and channels are in order.
+    codes.forEach((code, k) => {
+      const level_x = request.levels_ratio[Math.floor(k / UNITS) % 3] * referenceLevelMaxX;
+      expect(Math.abs(code * stateScale - level_x)).toBeLessThan(0.1 * referenceLevelMaxX);
+    });
+    expect(await code(link.readReference({ ...request, levels_ratio: [] }))).toBe('refused');
+    expect((await link.status()).run).toBeUndefined();
+    await link.close();
+  });
+  it('reads the converter reference, without a program', reference);
 
   const secondHost = perform(21, async (board) => {
     const first = await board.plug();

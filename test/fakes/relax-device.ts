@@ -27,6 +27,7 @@ export const CAPABILITIES: NonNullable<RelaxDevice['capabilities']> = {
   seed: true,
   telemetry: null,
   fieldSlots: 8,
+  reference: null,
   dieLimits: null,
 };
 

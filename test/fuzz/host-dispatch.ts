@@ -89,7 +89,7 @@ async function ended(operation: Promise<unknown>, endings: Endings, wrong: unkno
 function anyOperation(link: Link, draw: Draw): Promise<unknown> {
   const programId = IMAGE_ID.toString('hex');
   const phases = [{ duration_ns: 100, coupled: true, readAt_ns: [100] }];
-  switch (draw.below(8)) {
+  switch (draw.below(9)) {
     case 0:
     case 1:
       return link.load(IMAGE, { kind: 'program', units: 5 });
@@ -101,6 +101,8 @@ function anyOperation(link: Link, draw: Draw): Promise<unknown> {
     case 5:
       return link.capabilities();
     case 6:
+      return link.readReference({ units: 5, samples: SAMPLES, levels_ratio: [0.5] });
+    case 7:
       return draw.below(2) === 0 ? link.activate(programId) : link.stop();
     default:
       return draw.below(2) === 0 ? link.ping() : link.clearFault(501);
@@ -268,6 +270,7 @@ const ANSWERS: Record<string, string> = {
   beginLoad: 'loadAccepted',
   finishLoad: 'loadResult',
   startRun: 'runAccepted',
+  readReference: 'runAccepted',
   ping: 'ping',
 };
 
@@ -333,6 +336,7 @@ function plausible(request: Envelope, draw: Draw): Envelope['body'] {
     case 'finishLoad':
       return { type: 'loadResult', value: { state: LoadState.STAGED, computedId: IMAGE_ID, badPages: [] } };
     case 'startRun':
+    case 'readReference':
       return {
         type: 'runAccepted',
         value: { run: 1, recordBytes: RECORD_BYTES, totalBytes: BigInt(RECORD_BYTES * SAMPLES), estMs: 1 },

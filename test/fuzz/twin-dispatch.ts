@@ -18,6 +18,7 @@ import {
   ImageKind,
   type Envelope,
   type HostHello,
+  type ReadReference,
   type StartRun,
 } from '../../src/link/messages/index.ts';
 import { encodePatch } from '../../src/link/transfers/patch.ts';
@@ -120,6 +121,9 @@ const INPUTS_BY_NAME: Record<string, Input> = {
   run: ({ host, draw }) => {
     host.request({ type: 'startRun', value: anyRun(draw) });
   },
+  reference: ({ host, draw }) => {
+    host.request({ type: 'readReference', value: anyReference(draw) });
+  },
   load: ({ host, draw }) => {
     const image = [IMAGE, OTHER_IMAGE, FIELD][draw.below(3)];
     host.load(image, { bank: draw.below(3), chunkBytes: [12, 48, 48, 24][draw.below(4)] });
@@ -197,6 +201,15 @@ const MAX_PAYLOAD = 632;
 
 function anyEnvelope(draw: Draw): Envelope {
   return randomMessage('Envelope', draw) as unknown as Envelope;
+}
+
+/** Levels that the device may well read, with one field of any value. */
+function anyReference(draw: Draw): ReadReference {
+  const any = randomMessage('ReadReference', draw) as unknown as ReadReference;
+  const plausible = { runToken: BigInt(draw.below(5)), units: 5, samples: 1 + draw.below(40), level: [0, 9] };
+  const keys = Object.keys(any) as (keyof ReadReference)[];
+  const changed = keys[draw.below(keys.length)];
+  return { ...plausible, seed: 1n, [changed]: any[changed] };
 }
 
 /** A run that the device may well take, with one field of any value. */

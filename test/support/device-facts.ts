@@ -24,6 +24,7 @@ export function twinCapabilities(changes: Partial<DeviceCapabilities> = {}): Dev
     recordBytesMax: 65_536,
     seed: true,
     fieldSlots: 8,
+    reference: { level_max_x: 1.5, uncertainty_ratio: 1e-3 },
     telemetry: null,
     dieLimits: null,
     ...changes,

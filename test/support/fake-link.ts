@@ -7,6 +7,7 @@ import {
   type Event,
   type Link,
   type LinkIdentity,
+  type ReferenceRunRequest,
   type RunOptions,
   type RunRequest,
   type RunResult,
@@ -39,6 +40,8 @@ const capabilities: Capabilities = {
   clamp: false,
   initialMask: 2,
   recordBytesMax: 65_536,
+  referenceLevelMaxX: 1.5,
+  referenceUncertaintyRatio: 1e-3,
   telemetryMask: 0,
   telemetryMsMin: 0,
   telemetryMsMax: 0,
@@ -52,6 +55,7 @@ export class FakeLink implements Link {
   /** Names of what was asked, in order. */
   readonly calls: string[] = [];
   readonly runs: RunRequest[] = [];
+  readonly references: ReferenceRunRequest[] = [];
   /** Ids in the field slots; a test may put another there. */
   readonly slots: string[] = [];
   /** Slots that a field was written into, in order. */
@@ -125,6 +129,14 @@ export class FakeLink implements Link {
   async run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
     this.calls.push('run');
     this.runs.push(request);
+    return this.#records(request.samples, options);
+  }
+  async readReference(request: ReferenceRunRequest, options: RunOptions = {}): Promise<RunResult> {
+    this.calls.push('readReference');
+    this.references.push(request);
+    return this.#records(request.samples, options);
+  }
+  async #records(samples: number, options: RunOptions): Promise<RunResult> {
     this.#throwNext();
     if (this.holdRuns) {
       await new Promise<void>((resolve, reject) => {
@@ -135,10 +147,10 @@ export class FakeLink implements Link {
         });
       });
     }
-    const bytes = new Uint8Array(request.samples * this.recordBytes);
+    const bytes = new Uint8Array(samples * this.recordBytes);
     options.onRecords?.(bytes, bytes.length, bytes.length);
     const digest = createHash('sha256').update(bytes).digest('hex');
-    return { bytes, digest, recordBytes: this.recordBytes, samples: request.samples };
+    return { bytes, digest, recordBytes: this.recordBytes, samples };
   }
   async stop(): Promise<void> {
     this.calls.push('stop');

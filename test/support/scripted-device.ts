@@ -223,6 +223,7 @@ export class ScriptedDevice {
       case 'activate':
         return this.#loads.activate();
       case 'startRun':
+      case 'readReference':
         return this.#runs.start(body.value);
       case 'stopRun':
         this.#runs.stop();

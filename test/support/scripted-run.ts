@@ -40,7 +40,7 @@ export class ScriptedRun {
     this.#line = line;
   }
 
-  start({ runToken, samples }: StartRun): Reply {
+  start({ runToken, samples }: Pick<StartRun, 'runToken' | 'samples'>): Reply {
     if (this.run !== null && this.run.token !== runToken) return { code: 9, message: 'a run is active' };
     const recordBytes = this.#script.recordBytes ?? 96;
     if (this.run === null) this.#begin(runToken, samples * recordBytes);

@@ -24,6 +24,7 @@ export const DRAW = {
   dead: 17,
   stuck: 18,
   drift: 19,
+  referenceNoise: 20,
   faultReadout: 40,
   faultCoupling: 41,
   faultLink: 42,

@@ -168,6 +168,15 @@ describe('digital-to-analog converters', () => {
     expect(Math.abs(rms(error) / inl_codes - 1)).toBeLessThan(4 * rmsError(UNITS) + 0.03);
   });
 
+  // Forces 1 + e times too large: the second reference, beside that of the readout.
+  it.each([-0.03, 0.1])('a common gain error of %d, fields', async (gain_ratio) => {
+    const force = field(uniform(1023));
+    const x = await means({ dac: { field: { gain_ratio } } }, quiet(UNITS), settled({ field: force }));
+    const error = x.reduce((sum, m) => sum + 2000 * m, 0) / UNITS / 1023 - 1 - gain_ratio;
+    // kT = 1e-4: a mean of 64 samples of 64 units is good to 1e-4 of this force.
+    expect(Math.abs(error)).toBeLessThan(1e-3);
+  });
+
   it.each([5, 16])('integral non-linearity of %d codes, couplings', async (inl_codes) => {
     const [a] = await couplings({ dac: { coupling: { inl_codes } } }, () => 1023);
     const error = a.map((j) => j * 1000 - 1023);

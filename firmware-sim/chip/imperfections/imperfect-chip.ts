@@ -96,8 +96,9 @@ export class ImperfectChip {
 
   #fieldFactors(codes: Int16Array): Float64Array {
     const dacs = this.#fieldDacs;
+    const gain = 1 + this.profile.dac.field.gain_ratio;
     return Float64Array.from(codes, (code, unit) =>
-      dacs === null || code === 0 ? 1 : dacs.value(unit, code) / code,
+      dacs === null || code === 0 ? gain : (gain * dacs.value(unit, code)) / code,
     );
   }
 }

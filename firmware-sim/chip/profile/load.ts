@@ -72,9 +72,20 @@ function describe(error: z.ZodError): string {
   return lines.join('\n');
 }
 
-/** SHA-256 (hexadecimal) of a profile: equal for documents that mean the same, whatever their layout and order. */
+/**
+ * SHA-256 (hexadecimal) of a profile: equal for documents that mean the same, whatever their layout and order. Entries that
+ * came later count only where they do something: a chip does not become another one because there is more to say of chips.
+ */
 export function profileDigest(profile: ChipProfile): string {
-  return createHash('sha256').update(canonical(profile)).digest('hex');
+  const { readout, dac } = profile;
+  const { reference, ...otherReadout } = readout;
+  const { gain_ratio, ...otherField } = dac.field;
+  const meaning = {
+    ...profile,
+    readout: reference.error_ratio === 0 ? otherReadout : readout,
+    dac: { ...dac, field: gain_ratio === 0 ? otherField : dac.field },
+  };
+  return createHash('sha256').update(canonical(meaning)).digest('hex');
 }
 
 function canonical(value: unknown): string {

@@ -124,6 +124,22 @@ function hasShape(schema: { shape?: unknown; unwrap?: () => unknown }): boolean 
 }
 
 describe('files', () => {
+  // As it was before readout.reference and dac.field.gain_ratio: twins of users keep their identity.
+  it('keep their digest when there is more to say of chips, until they say it', () => {
+    const before = 'daee92f9b19e9955a6ad24ca1c125af308d353d9d5c34ff9b7d96339dad0206d';
+    const mine = {
+      version: 1,
+      name: 'mine',
+      seed: 12,
+      couplings: { gain: { common_ratio: -0.05 } },
+    } as const;
+    const digestOf = (more: object): string => profileDigest(chipProfileSchema.parse({ ...mine, ...more }));
+    expect(digestOf({})).toBe(before);
+    const wrongReference = digestOf({ readout: { reference: { error_ratio: 0.001 } } });
+    const wrongFields = digestOf({ dac: { field: { gain_ratio: 0.001 } } });
+    expect(new Set([before, wrongReference, wrongFields]).size).toBe(3);
+  });
+
   it('mean the same in any order, and with defaults written out', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'profile-'));
     try {

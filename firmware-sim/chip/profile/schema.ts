@@ -36,20 +36,29 @@ const ratioError = (of: string) =>
     })
     .prefault({});
 
-const dac = (of: string) =>
-  z
-    .strictObject({
-      inl_codes: magnitude(
-        16,
-        `Integral non-linearity of ${of}: s.d. over the converters of the bow at half scale.`,
-      ),
-      dnl_codes: magnitude(
-        8,
-        `Differential non-linearity of ${of}: s.d. of the error of the largest bit; a bit of half the weight has 1/sqrt(2) of it.`,
-      ),
-      seed,
-    })
-    .prefault({});
+/** Of converters of one kind. */
+const dacErrors = (of: string) => ({
+  inl_codes: magnitude(
+    16,
+    `Integral non-linearity of ${of}: s.d. over the converters of the bow at half scale.`,
+  ),
+  dnl_codes: magnitude(
+    8,
+    `Differential non-linearity of ${of}: s.d. of the error of the largest bit; a bit of half the weight has 1/sqrt(2) of it.`,
+  ),
+  seed,
+});
+const dac = (of: string) => z.strictObject(dacErrors(of)).prefault({});
+const FIELD_DACS = 'the converters of the fields, one for each unit';
+const fieldDac = z
+  .strictObject({
+    ...dacErrors(FIELD_DACS),
+    gain_ratio: signed(
+      COMMON_MAX,
+      `Relative error of ${FIELD_DACS}, the same for all: of what they are held to.`,
+    ),
+  })
+  .prefault({});
 
 const readout = z
   .strictObject({
@@ -92,6 +101,11 @@ const readout = z
             'Largest |x| that is converted; beyond it the converter saturates. 2 (the rails) is off.',
           ),
         seed,
+      })
+      .prefault({}),
+    reference: z
+      .strictObject({
+        error_ratio: signed(COMMON_MAX, 'Relative error of the levels of the converter reference.'),
       })
       .prefault({}),
   })
@@ -260,7 +274,7 @@ export const chipProfileSchema = z
       .strictObject({
         coupling: dac('the converters of the couplings, one for each row'),
         bias: dac('the converters of the biases, one for each unit'),
-        field: dac('the converters of the fields, one for each unit'),
+        field: fieldDac,
       })
       .prefault({}),
     noise,

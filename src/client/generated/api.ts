@@ -6415,6 +6415,12 @@ export interface components {
             seed: boolean;
             /** @description Different fields that one schedule may name */
             fieldSlots: number;
+            /** @description Levels that its converters can read instead of the units; null: it has none */
+            reference: {
+                level_max_x: number;
+                /** @description Standard, the same error for all levels */
+                uncertainty_ratio: number;
+            } | null;
             /** @description What its sensors can tell; null: it has none */
             telemetry: {
                 metrics: ("dieTemperature_C" | "boardTemperature_C" | "ambientTemperature_C" | "coreVoltage_V" | "coreCurrent_A" | "ioVoltage_V" | "ioCurrent_A" | "idleEnergy_J" | "programEnergy_J" | "relaxEnergy_J" | "readEnergy_J" | "readings" | "saturatedReadings" | "thermalHold_s")[];
@@ -7764,6 +7770,12 @@ export interface components {
             seed: boolean;
             /** @description Different fields that one schedule may name */
             fieldSlots: number;
+            /** @description Levels that its converters can read instead of the units; null: it has none */
+            reference: {
+                level_max_x: number;
+                /** @description Standard, the same error for all levels */
+                uncertainty_ratio: number;
+            } | null;
             /** @description What its sensors can tell; null: it has none */
             telemetry: {
                 metrics: ("dieTemperature_C" | "boardTemperature_C" | "ambientTemperature_C" | "coreVoltage_V" | "coreCurrent_A" | "ioVoltage_V" | "ioCurrent_A" | "idleEnergy_J" | "programEnergy_J" | "relaxEnergy_J" | "readEnergy_J" | "readings" | "saturatedReadings" | "thermalHold_s")[];

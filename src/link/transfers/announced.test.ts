@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Limits } from '../messages/index.ts';
 import { announcedBytes, announcedTransfer } from './announced.ts';
+import { scheduleOrder } from './run-order.ts';
 import type { RunRequest } from './types.ts';
 
 const limits = { units: 5 } as Limits;
@@ -15,7 +16,7 @@ const request: RunRequest = {
   ],
 };
 const announce = (recordBytes: number, totalBytes: bigint): number =>
-  announcedBytes({ run: 1, recordBytes, totalBytes, estMs: 0 }, request, limits);
+  announcedBytes({ run: 1, recordBytes, totalBytes, estMs: 0 }, scheduleOrder(request), limits);
 
 describe('announced sizes of a run', () => {
   it('are taken up to two single reads, three of the fast record and five units in pairs', () => {
@@ -35,7 +36,11 @@ describe('announced sizes of a run', () => {
 describe('announced sizes of records with headers', () => {
   const headed = { ...request, recordHeader: true };
   const announced = (recordBytes: number, of: RunRequest): number =>
-    announcedBytes({ run: 1, recordBytes, totalBytes: BigInt(10 * recordBytes), estMs: 0 }, of, limits);
+    announcedBytes(
+      { run: 1, recordBytes, totalBytes: BigInt(10 * recordBytes), estMs: 0 },
+      scheduleOrder(of),
+      limits,
+    );
 
   it('have room for the header, and for the number lost where samples may be', () => {
     expect(announced(57, headed)).toBe(570);

@@ -3,40 +3,31 @@
 import type { Limits, RunAccepted } from '../messages/index.ts';
 import { LinkError } from '../session/link-error.ts';
 import { HEADER_BYTES, GAP_RECORD_BYTES_MIN } from './record-headers.ts';
-import type { RunRequest } from './types.ts';
+import type { RunOrder } from './run-order.ts';
 
 const CODE_PAIR_BYTES = 3;
 const U16_MAX = 0xffff;
 
 /** Bytes of the whole run if no sample is lost. Throws LinkError `protocol-error` when the announced sizes do not follow from the request. */
-export function announcedBytes(accepted: RunAccepted, request: RunRequest, limits: Limits): number {
+export function announcedBytes(accepted: RunAccepted, order: RunOrder, limits: Limits): number {
   const total = Number(accepted.totalBytes);
   const { recordBytes } = accepted;
-  if (total !== recordBytes * request.samples) {
-    const message = `the device announces ${total} bytes for ${request.samples} records of ${recordBytes}`;
+  if (total !== recordBytes * order.samples) {
+    const message = `the device announces ${total} bytes for ${order.samples} records of ${recordBytes}`;
     throw new LinkError('protocol-error', message);
   }
-  const headerBytes = request.recordHeader ? HEADER_BYTES : 0;
-  const most = headerBytes + mostReads(request) * CODE_PAIR_BYTES * Math.ceil(limits.units / 2);
+  const headerBytes = order.recordHeader ? HEADER_BYTES : 0;
+  const most = headerBytes + order.readsMax * CODE_PAIR_BYTES * Math.ceil(limits.units / 2);
   if (recordBytes > most) {
     const message = `the device announces records of ${recordBytes} bytes, where the schedule allows ${most}`;
     throw new LinkError('protocol-error', message);
   }
-  const least = request.onFull === 'drop-with-gap' ? GAP_RECORD_BYTES_MIN : headerBytes;
+  const least = order.onFull === 'drop-with-gap' ? GAP_RECORD_BYTES_MIN : headerBytes;
   if (recordBytes < least) {
     const message = `the device announces records of ${recordBytes} bytes, where a header needs ${least}`;
     throw new LinkError('protocol-error', message);
   }
   return total;
-}
-
-/** Reads of one sample; a read that two lists name is counted twice. */
-function mostReads(request: RunRequest): number {
-  let reads = 0;
-  for (const { duration_ns, readEvery_ns = 0, readAt_ns = [] } of request.phases) {
-    reads += readAt_ns.length + (readEvery_ns > 0 ? Math.floor(duration_ns / readEvery_ns) : 0);
-  }
-  return reads;
 }
 
 /** The number that CHUNK frames carry. Throws LinkError `protocol-error` when it does not fit them. */

@@ -15,8 +15,10 @@ const FLAG_SATURATED = 2;
 const U32 = 2 ** 32;
 
 /** Throws LinkError `refused` when a run asks for what the device has not, or for gaps without headers to tell them. */
-export function requireFeatures(request: RunRequest, features: number): void {
-  const { recordHeader = false, onFull = 'pause' } = request;
+export function requireFeatures(
+  { recordHeader = false, onFull = 'pause' }: Pick<RunRequest, 'recordHeader' | 'onFull'>,
+  features: number,
+): void {
   const drops = onFull === 'drop-with-gap';
   if (drops && !recordHeader) {
     throw new LinkError('refused', "onFull 'drop-with-gap' needs recordHeader: gaps are told in headers");

@@ -1,9 +1,16 @@
-// A run as its caller puts it, turned into the message StartRun.
-import { Initial, OverflowPolicy, SampleFormat, type Phase, type StartRun } from '../messages/index.ts';
+// A run as its caller puts it, turned into the message StartRun or ReadReference.
+import {
+  Initial,
+  OverflowPolicy,
+  SampleFormat,
+  type Phase,
+  type ReadReference,
+  type StartRun,
+} from '../messages/index.ts';
 import { LinkError } from '../session/link-error.ts';
-import type { PhaseRequest, RunRequest } from './types.ts';
+import type { PhaseRequest, ReferenceRunRequest, RunRequest } from './types.ts';
 
-const FIELD_Q15_ONE = 32_768;
+const Q15_ONE = 32_768;
 const ID_BYTES = 32;
 
 /** The message for a request. Throws LinkError `refused` for what cannot be put into one. */
@@ -24,14 +31,20 @@ export function startRunMessage(request: RunRequest, runToken: bigint): StartRun
   };
 }
 
+/** The message for a request. */
+export function readReferenceMessage(request: ReferenceRunRequest, runToken: bigint): ReadReference {
+  const { units, samples, levels_ratio, seed } = request;
+  return { runToken, units, samples, level: levels_ratio.map((ratio) => Math.round(ratio * Q15_ONE)), seed };
+}
+
 function phaseMessage(phase: PhaseRequest): Phase {
   const { field } = phase;
   return {
     durationNs: nanoseconds(phase.duration_ns),
     coupled: phase.coupled,
     fieldId: field === undefined ? new Uint8Array(0) : imageIdBytes(field.id),
-    fieldFrom: Math.round((field?.from_ratio ?? 0) * FIELD_Q15_ONE),
-    fieldTo: Math.round((field?.to_ratio ?? 0) * FIELD_Q15_ONE),
+    fieldFrom: Math.round((field?.from_ratio ?? 0) * Q15_ONE),
+    fieldTo: Math.round((field?.to_ratio ?? 0) * Q15_ONE),
     noiseCode: phase.noiseTemperatureCode ?? 0,
     readEveryNs: nanoseconds(phase.readEvery_ns ?? 0),
     readAtNs: (phase.readAt_ns ?? []).map(nanoseconds),

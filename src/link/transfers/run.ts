@@ -1,4 +1,4 @@
-// One run from StartRun to AckRun (link-protocol section 7): collects the records, repairs gaps, compares the digest
+// One run from StartRun or ReadReference to AckRun (link-protocol section 7): collects the records, repairs gaps, compares the digest
 // with the device's own, and ends the run on the device in every case.
 import { RunPhase, type Bulk, type Event, type RunAccepted, type RunState } from '../messages/index.ts';
 import { RX_WINDOW_BYTES } from '../session/handshake.ts';
@@ -10,9 +10,9 @@ import { Bell } from './bell.ts';
 import { RecordBuffer } from './record-buffer.ts';
 import { ackRun, clearLeftovers, isEnd, stopRun } from './run-commands.ts';
 import { readHeadedRecords, requireFeatures } from './record-headers.ts';
-import { startRunMessage } from './run-request.ts';
+import type { RunOrder } from './run-order.ts';
 import { SampleStream } from './sample-stream.ts';
-import type { RunOptions, RunRequest, RunResult } from './types.ts';
+import type { RunOptions, RunResult } from './types.ts';
 
 /** With no word about the run for so long its state is asked for: two heartbeats. */
 const POLL_QUIET_MS = 2000;
@@ -25,16 +25,16 @@ const VANISHED_POLLS = 2;
 const STOP_WAIT_MS = 2000;
 
 /**
- * Runs the schedule; `onStarted` gets the device's number of the run. Rejects with LinkError: `refused`, `run-failed`,
+ * Runs what was ordered; `onStarted` gets the device's number of the run. Rejects with LinkError: `refused`, `run-failed`,
  * `data-loss`, `cancelled`, or the link's end.
  */
-export async function runSchedule(
+export async function runOrdered(
   session: Session,
-  request: RunRequest,
+  order: RunOrder,
   options: RunOptions,
   onStarted: (run: number) => void = () => undefined,
 ): Promise<RunResult> {
-  const run = new ScheduledRun(session, request, options);
+  const run = new OrderedRun(session, order, options);
   try {
     return await run.execute(onStarted);
   } finally {
@@ -42,13 +42,13 @@ export async function runSchedule(
   }
 }
 
-class ScheduledRun {
+class OrderedRun {
   readonly #session: Session;
-  readonly #request: RunRequest;
+  readonly #order: RunOrder;
   readonly #options: RunOptions;
   readonly #bell: Bell;
   readonly #unlisten: () => void;
-  /** Samples that overtook the reply to StartRun, at most the window that HELLO granted. */
+  /** Samples that overtook the reply to that, at most the window that HELLO granted. */
   #early: Bulk[] | null = [];
   #early_bytes = 0;
   #accepted: RunAccepted | null = null;
@@ -63,9 +63,9 @@ class ScheduledRun {
   #failure: Error | null = null;
   readonly #onAbort = (): void => this.#bell.ring();
 
-  constructor(session: Session, request: RunRequest, options: RunOptions) {
+  constructor(session: Session, order: RunOrder, options: RunOptions) {
     this.#session = session;
-    this.#request = request;
+    this.#order = order;
     this.#options = options;
     this.#bell = new Bell(session.clock);
     this.#lastWord_ms = session.clock.now_ms();
@@ -83,12 +83,12 @@ class ScheduledRun {
   }
 
   async execute(onStarted: (run: number) => void): Promise<RunResult> {
-    requireFeatures(this.#request, this.#session.hello.features);
-    const value = startRunMessage(this.#request, this.#runToken());
+    requireFeatures(this.#order, this.#session.hello.features);
+    const body = this.#order.body(this.#runToken());
     this.#throwIfAborted();
     await clearLeftovers(this.#session);
     this.#throwIfAborted();
-    const accepted = await this.#session.request('StartRun', { type: 'startRun', value }, 'runAccepted');
+    const accepted = await this.#session.request(this.#order.name, body, 'runAccepted');
     onStarted(accepted.run);
     try {
       this.#accept(accepted);
@@ -117,7 +117,7 @@ class ScheduledRun {
 
   #accept(accepted: RunAccepted): void {
     const { limits } = this.#session.hello;
-    const total = announcedBytes(accepted, this.#request, limits);
+    const total = announcedBytes(accepted, this.#order, limits);
     const window = Math.min(limits.sampleRingBytes || RX_WINDOW_BYTES, RX_WINDOW_BYTES);
     const sizes = { total_bytes: total, window_bytes: window, initialWindow_bytes: window };
     this.#records = new RecordBuffer(total, accepted.recordBytes);
@@ -215,7 +215,7 @@ class ScheduledRun {
   #onDone(total_bytes: number): void {
     const announced_bytes = this.#records.bytes.length;
     const least_bytes =
-      this.#request.onFull === 'drop-with-gap' ? (this.#stream?.received_bytes ?? 0) : announced_bytes;
+      this.#order.onFull === 'drop-with-gap' ? (this.#stream?.received_bytes ?? 0) : announced_bytes;
     if (total_bytes < least_bytes || total_bytes > announced_bytes) {
       this.#session.counters.digestFailures += 1;
       const message = `the device ends its run at ${total_bytes} bytes, possible are ${least_bytes} to ${announced_bytes}`;
@@ -288,9 +288,9 @@ class ScheduledRun {
       throw new LinkError('data-loss', message);
     }
     const { recordBytes } = accepted;
-    const { samples, recordHeader } = this.#request;
+    const { samples, recordHeader } = this.#order;
     if (!recordHeader) return { bytes, digest, recordBytes, samples };
-    const headed = readHeadedRecords(bytes, recordBytes, this.#request, end.gaps);
+    const headed = readHeadedRecords(bytes, recordBytes, this.#order, end.gaps);
     return { bytes, digest, recordBytes, samples, headed };
   }
 

@@ -65,6 +65,20 @@ export interface RunRequest {
   onFull?: 'pause' | 'drop-with-gap';
 }
 
+/** Levels that one ReadReference has room for (link.options). */
+export const REFERENCE_LEVELS_MAX = 16;
+
+/** Channels read the device's converter reference instead of the units; no program is needed. */
+export interface ReferenceRunRequest {
+  units: number;
+  /** Records, each with one read for each level. */
+  samples: number;
+  /** Over the largest level of the reference, -1..1; at most REFERENCE_LEVELS_MAX. */
+  levels_ratio: readonly number[];
+  /** Twins only. */
+  seed?: bigint;
+}
+
 export interface RunOptions {
   /**
    * Whole records, in order, each once, with their headers if they have any; provisional until run() resolves. The view

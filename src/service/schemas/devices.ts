@@ -94,6 +94,13 @@ export const capabilities = z
     recordBytesMax: z.int(),
     seed: z.boolean().meta({ description: 'A job may carry a seed (twins)' }),
     fieldSlots: z.int().meta({ description: 'Different fields that one schedule may name' }),
+    reference: z
+      .object({
+        level_max_x: z.number(),
+        uncertainty_ratio: z.number().meta({ description: 'Standard, the same error for all levels' }),
+      })
+      .nullable()
+      .meta({ description: 'Levels that its converters can read instead of the units; null: it has none' }),
     telemetry: z
       .object({ metrics: z.array(metricName), periodMin_s: z.number(), periodMax_s: z.number() })
       .nullable()

@@ -27,6 +27,7 @@ export declare const thermoloop: {
     Activate: WireType;
     StartRun: WireType;
     Phase: WireType;
+    ReadReference: WireType;
     RunAccepted: WireType;
     StreamCredit: WireType;
     StopRun: WireType;

@@ -815,6 +815,7 @@ export const thermoloop = $root.thermoloop = (() => {
             Envelope.prototype.streamCredit = null;
             Envelope.prototype.stopRun = null;
             Envelope.prototype.ackRun = null;
+            Envelope.prototype.readReference = null;
             Envelope.prototype.subscribeTelemetry = null;
             Envelope.prototype.ping = null;
             Envelope.prototype.clearFault = null;
@@ -823,7 +824,7 @@ export const thermoloop = $root.thermoloop = (() => {
             let $oneOfFields;
 
             $Object.defineProperty(Envelope.prototype, "body", {
-                get: $util.oneOfGetter($oneOfFields = ["getStatus", "deviceStatus", "getCapabilities", "capabilities", "beginLoad", "loadAccepted", "loadReport", "finishLoad", "loadResult", "abortLoad", "activate", "startRun", "runAccepted", "streamCredit", "stopRun", "ackRun", "subscribeTelemetry", "ping", "clearFault", "reset"]),
+                get: $util.oneOfGetter($oneOfFields = ["getStatus", "deviceStatus", "getCapabilities", "capabilities", "beginLoad", "loadAccepted", "loadReport", "finishLoad", "loadResult", "abortLoad", "activate", "startRun", "runAccepted", "streamCredit", "stopRun", "ackRun", "readReference", "subscribeTelemetry", "ping", "clearFault", "reset"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -870,6 +871,8 @@ export const thermoloop = $root.thermoloop = (() => {
                     $root.thermoloop.v1.StopRun.encode(message.stopRun, writer.uint32(266).fork(), _depth + 1).ldelim();
                 if (message.ackRun != null && $Object.hasOwnProperty.call(message, "ackRun"))
                     $root.thermoloop.v1.AckRun.encode(message.ackRun, writer.uint32(274).fork(), _depth + 1).ldelim();
+                if (message.readReference != null && $Object.hasOwnProperty.call(message, "readReference"))
+                    $root.thermoloop.v1.ReadReference.encode(message.readReference, writer.uint32(282).fork(), _depth + 1).ldelim();
                 if (message.subscribeTelemetry != null && $Object.hasOwnProperty.call(message, "subscribeTelemetry"))
                     $root.thermoloop.v1.SubscribeTelemetry.encode(message.subscribeTelemetry, writer.uint32(402).fork(), _depth + 1).ldelim();
                 if (message.ping != null && $Object.hasOwnProperty.call(message, "ping"))
@@ -1036,6 +1039,13 @@ export const thermoloop = $root.thermoloop = (() => {
                                 break;
                             message.ackRun = $root.thermoloop.v1.AckRun.decode(reader, reader.size(), $undefined, _depth + 1, message.ackRun);
                             message.body = "ackRun";
+                            continue;
+                        }
+                    case 35: {
+                            if (wireType !== 2)
+                                break;
+                            message.readReference = $root.thermoloop.v1.ReadReference.decode(reader, reader.size(), $undefined, _depth + 1, message.readReference);
+                            message.body = "readReference";
                             continue;
                         }
                     case 50: {
@@ -1255,6 +1265,16 @@ export const thermoloop = $root.thermoloop = (() => {
                         let error = $root.thermoloop.v1.AckRun.verify(message.ackRun, _depth + 1);
                         if (error)
                             return "ackRun." + error;
+                    }
+                }
+                if (message.readReference != null && $Object.hasOwnProperty.call(message, "readReference")) {
+                    if (properties.body === 1)
+                        return "body: multiple values";
+                    properties.body = 1;
+                    {
+                        let error = $root.thermoloop.v1.ReadReference.verify(message.readReference, _depth + 1);
+                        if (error)
+                            return "readReference." + error;
                     }
                 }
                 if (message.subscribeTelemetry != null && $Object.hasOwnProperty.call(message, "subscribeTelemetry")) {
@@ -1871,6 +1891,8 @@ export const thermoloop = $root.thermoloop = (() => {
             Capabilities.prototype.dieDerateC = 0;
             Capabilities.prototype.dieTripC = 0;
             Capabilities.prototype.dieClearC = 0;
+            Capabilities.prototype.referenceLevelMaxX = 0;
+            Capabilities.prototype.referenceUncertaintyRatio = 0;
 
             Capabilities.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1939,6 +1961,10 @@ export const thermoloop = $root.thermoloop = (() => {
                     writer.uint32(233).double(message.dieTripC);
                 if (message.dieClearC != null && $Object.hasOwnProperty.call(message, "dieClearC") && !$Object.is(message.dieClearC, 0))
                     writer.uint32(241).double(message.dieClearC);
+                if (message.referenceLevelMaxX != null && $Object.hasOwnProperty.call(message, "referenceLevelMaxX") && !$Object.is(message.referenceLevelMaxX, 0))
+                    writer.uint32(249).double(message.referenceLevelMaxX);
+                if (message.referenceUncertaintyRatio != null && $Object.hasOwnProperty.call(message, "referenceUncertaintyRatio") && !$Object.is(message.referenceUncertaintyRatio, 0))
+                    writer.uint32(257).double(message.referenceUncertaintyRatio);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2224,6 +2250,24 @@ export const thermoloop = $root.thermoloop = (() => {
                                 delete message.dieClearC;
                             continue;
                         }
+                    case 31: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.referenceLevelMaxX = value;
+                            else
+                                delete message.referenceLevelMaxX;
+                            continue;
+                        }
+                    case 32: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.referenceUncertaintyRatio = value;
+                            else
+                                delete message.referenceUncertaintyRatio;
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -2350,6 +2394,12 @@ export const thermoloop = $root.thermoloop = (() => {
                 if (message.dieClearC != null && $Object.hasOwnProperty.call(message, "dieClearC"))
                     if (typeof message.dieClearC !== "number")
                         return "dieClearC: number expected";
+                if (message.referenceLevelMaxX != null && $Object.hasOwnProperty.call(message, "referenceLevelMaxX"))
+                    if (typeof message.referenceLevelMaxX !== "number")
+                        return "referenceLevelMaxX: number expected";
+                if (message.referenceUncertaintyRatio != null && $Object.hasOwnProperty.call(message, "referenceUncertaintyRatio"))
+                    if (typeof message.referenceUncertaintyRatio !== "number")
+                        return "referenceUncertaintyRatio: number expected";
                 return null;
             };
 
@@ -4092,6 +4142,180 @@ export const thermoloop = $root.thermoloop = (() => {
             };
 
             return Phase;
+        })();
+
+        v1.ReadReference = (function() {
+
+            const ReadReference = function (properties) {
+                this.level = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            ReadReference.prototype.runToken = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            ReadReference.prototype.units = 0;
+            ReadReference.prototype.samples = 0;
+            ReadReference.prototype.level = $util.emptyArray;
+            ReadReference.prototype.seed = null;
+
+            let $oneOfFields;
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(ReadReference.prototype, "_seed", {
+                get: $util.oneOfGetter($oneOfFields = ["seed"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            ReadReference.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.runToken != null && $Object.hasOwnProperty.call(message, "runToken") && (typeof message.runToken === "object" ? message.runToken.low || message.runToken.high : message.runToken !== 0))
+                    writer.uint32(9).fixed64(message.runToken);
+                if (message.units != null && $Object.hasOwnProperty.call(message, "units") && message.units !== 0)
+                    writer.uint32(16).uint32(message.units);
+                if (message.samples != null && $Object.hasOwnProperty.call(message, "samples") && message.samples !== 0)
+                    writer.uint32(24).uint32(message.samples);
+                if (message.level != null && message.level.length)
+                    writer.uint32(34).sint32s(message.level);
+                if (message.seed != null && $Object.hasOwnProperty.call(message, "seed"))
+                    writer.uint32(41).fixed64(message.seed);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            ReadReference.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.thermoloop.v1.ReadReference();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 1)
+                                break;
+                            if (typeof (value = reader.fixed64()) === "object" ? value.low || value.high : value !== 0)
+                                message.runToken = value;
+                            else
+                                delete message.runToken;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.units = value;
+                            else
+                                delete message.units;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.samples = value;
+                            else
+                                delete message.samples;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType === 2) {
+                                if (!(message.level && message.level.length))
+                                    message.level = [];
+                                reader.sint32s(message.level);
+                                continue;
+                            }
+                            if (wireType !== 0)
+                                break;
+                            if (!(message.level && message.level.length))
+                                message.level = [];
+                            message.level.push(reader.sint32());
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 1)
+                                break;
+                            message.seed = reader.fixed64();
+                            message._seed = "seed";
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            ReadReference.verify = function (message, _depth) {
+                if (typeof message !== "object" || message === null)
+                    return "object expected";
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    return "max depth exceeded";
+                let properties = {};
+                if (message.runToken != null && $Object.hasOwnProperty.call(message, "runToken"))
+                    if (!$util.isInteger(message.runToken) && !(message.runToken && $util.isInteger(message.runToken.low) && $util.isInteger(message.runToken.high)))
+                        return "runToken: integer|Long expected";
+                if (message.units != null && $Object.hasOwnProperty.call(message, "units"))
+                    if (!$util.isInteger(message.units))
+                        return "units: integer expected";
+                if (message.samples != null && $Object.hasOwnProperty.call(message, "samples"))
+                    if (!$util.isInteger(message.samples))
+                        return "samples: integer expected";
+                if (message.level != null && $Object.hasOwnProperty.call(message, "level")) {
+                    if (!$Array.isArray(message.level))
+                        return "level: array expected";
+                    for (let i = 0; i < message.level.length; ++i)
+                        if (!$util.isInteger(message.level[i]))
+                            return "level: integer[] expected";
+                }
+                if (message.seed != null && $Object.hasOwnProperty.call(message, "seed")) {
+                    properties._seed = 1;
+                    if (!$util.isInteger(message.seed) && !(message.seed && $util.isInteger(message.seed.low) && $util.isInteger(message.seed.high)))
+                        return "seed: integer|Long expected";
+                }
+                return null;
+            };
+
+            return ReadReference;
         })();
 
         v1.RunAccepted = (function() {

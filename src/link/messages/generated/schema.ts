@@ -2,7 +2,7 @@
 import type { FieldShape } from '../shape.ts';
 
 /** CRC-32C of the normalised schema; both ends state theirs in HELLO. */
-export const SCHEMA_HASH = 0xdc887103;
+export const SCHEMA_HASH = 0xb4b662fa;
 
 export const ResetReason = { UNSPECIFIED: 0, POWER_ON: 1, SOFTWARE: 2, WATCHDOG: 3, BROWN_OUT: 4 } as const;
 export type ResetReason = (typeof ResetReason)[keyof typeof ResetReason];
@@ -133,6 +133,7 @@ export interface EnvelopeBodies {
   streamCredit: StreamCredit;
   stopRun: StopRun;
   ackRun: AckRun;
+  readReference: ReadReference;
   subscribeTelemetry: SubscribeTelemetry;
   ping: Ping;
   clearFault: ClearFault;
@@ -227,6 +228,10 @@ export interface Capabilities {
   dieTripC: number;
   /** ClearFault(OVER_TEMP) is taken below it */
   dieClearC: number;
+  /** largest level of the converter reference; 0: the device has none */
+  referenceLevelMaxX: number;
+  /** standard uncertainty of its levels, the same for all of them */
+  referenceUncertaintyRatio: number;
 }
 
 export interface BlockRange {
@@ -331,6 +336,19 @@ export interface Phase {
   readEveryNs: bigint;
   /** single reads, ascending, within [0, duration]; 0 = at the start of the phase */
   readAtNs: bigint[];
+}
+
+export interface ReadReference {
+  /** as in StartRun */
+  runToken: bigint;
+  /** channels of the units 0 to units-1; no program is needed */
+  units: number;
+  /** records */
+  samples: number;
+  /** reads of a record; Q15 of reference_level_max_x: 32768 = 1.0 */
+  level: number[];
+  /** twins only */
+  seed?: bigint;
 }
 
 export interface RunAccepted {
@@ -488,6 +506,7 @@ export interface MessageTypes {
   Activate: Activate;
   StartRun: StartRun;
   Phase: Phase;
+  ReadReference: ReadReference;
   RunAccepted: RunAccepted;
   StreamCredit: StreamCredit;
   StopRun: StopRun;
@@ -571,6 +590,7 @@ export const MESSAGES: Readonly<Record<MessageName, readonly FieldShape[]>> = {
     {"name":"streamCredit","id":32,"kind":"message","of":"StreamCredit","inBody":true},
     {"name":"stopRun","id":33,"kind":"message","of":"StopRun","inBody":true},
     {"name":"ackRun","id":34,"kind":"message","of":"AckRun","inBody":true},
+    {"name":"readReference","id":35,"kind":"message","of":"ReadReference","inBody":true},
     {"name":"subscribeTelemetry","id":50,"kind":"message","of":"SubscribeTelemetry","inBody":true},
     {"name":"ping","id":60,"kind":"message","of":"Ping","inBody":true},
     {"name":"clearFault","id":61,"kind":"message","of":"ClearFault","inBody":true},
@@ -626,6 +646,8 @@ export const MESSAGES: Readonly<Record<MessageName, readonly FieldShape[]>> = {
     {"name":"dieDerateC","id":28,"kind":"double"},
     {"name":"dieTripC","id":29,"kind":"double"},
     {"name":"dieClearC","id":30,"kind":"double"},
+    {"name":"referenceLevelMaxX","id":31,"kind":"double"},
+    {"name":"referenceUncertaintyRatio","id":32,"kind":"double"},
   ],
   BlockRange: [
     {"name":"fullScaleMin","id":1,"kind":"double"},
@@ -699,6 +721,13 @@ export const MESSAGES: Readonly<Record<MessageName, readonly FieldShape[]>> = {
     {"name":"noiseCode","id":6,"kind":"uint32"},
     {"name":"readEveryNs","id":7,"kind":"uint64"},
     {"name":"readAtNs","id":8,"kind":"uint64","repeated":true,"maxCount":2},
+  ],
+  ReadReference: [
+    {"name":"runToken","id":1,"kind":"fixed64"},
+    {"name":"units","id":2,"kind":"uint32"},
+    {"name":"samples","id":3,"kind":"uint32"},
+    {"name":"level","id":4,"kind":"sint32","repeated":true,"maxCount":16},
+    {"name":"seed","id":5,"kind":"fixed64","optional":true},
   ],
   RunAccepted: [
     {"name":"run","id":1,"kind":"uint32"},

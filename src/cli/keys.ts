@@ -7,7 +7,7 @@ import { clockTime, columns, facts } from './remote/text.ts';
 
 const examples = `
   thermoloop keys create me --role operator -o me.key --key "$BOOTSTRAP_KEY"       the first key of a service
-  thermoloop keys create ci --role ci --expires-in 30d
+  thermoloop keys create ci --role ci --expires-in 30d --energy-per-day 5000
   export THERMOLOOP_KEY=$(thermoloop keys create lab --role researcher)
   thermoloop keys list
   thermoloop keys revoke 01JD...`;
@@ -20,6 +20,7 @@ interface CreateFlags extends ConnectionFlags {
   scope?: string[];
   device?: string[];
   expiresIn?: number;
+  energyPerDay?: number;
   output?: string;
 }
 
@@ -38,6 +39,7 @@ export function registerKeys(program: Command): void {
     .option('--scope <name>', 'only these of the role, as often as wanted', collect)
     .option('--device <id>', 'a chip that a ci key may use, as often as wanted', collect)
     .option('--expires-in <time>', 'such as 12h, 30d or 4w', duration_ms)
+    .option('--energy-per-day <joules>', 'that its jobs may use in a UTC day', joules)
     .option('-o, --output <file>', 'write the key there')
     .action(create);
   remote(
@@ -52,12 +54,13 @@ export function registerKeys(program: Command): void {
 
 function create(name: string, flags: CreateFlags): Promise<void> {
   return withService(flags, async ({ client, progress, print }) => {
-    const { role, scope, device, expiresIn, output } = flags;
+    const { role, scope, device, expiresIn, energyPerDay, output } = flags;
     const made = await client.createKey({
       name,
       role: role as KeyRequest['role'],
       scopes: scope as KeyRequest['scopes'],
       devices: device,
+      limits: energyPerDay === undefined ? undefined : { energyPerDay_J: energyPerDay },
       expiresAt: expiresIn === undefined ? undefined : new Date(Date.now() + expiresIn).toISOString(),
     });
     const until =
@@ -109,4 +112,11 @@ function duration_ms(text: string): number {
   const [, count, unit] = /^(\d{1,5})([hdw])$/.exec(text) ?? [];
   if (unit === undefined) throw new InvalidArgumentError('a number with h, d or w, such as 30d.');
   return Number(count) * units[unit];
+}
+
+function joules(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value < Infinity))
+    throw new InvalidArgumentError('a number of joules.');
+  return value;
 }

@@ -3,7 +3,7 @@ export * from './errors.ts';
 export * from './request.ts';
 export type * from './device-port.ts';
 export type * from './calibration-port.ts';
-export { effectiveSamples, totalEnergy_J } from './heat-ledger/index.ts';
+export { budgetSpent, effectiveSamples, totalEnergy_J, utcDay_ms } from './heat-ledger/index.ts';
 export { LONGEST_HOLD_MS } from './queue/expiry.ts';
 export { createJobRunner } from './runner.ts';
 export { deadlineOf_ms, normalise } from './admission.ts';

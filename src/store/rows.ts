@@ -221,6 +221,8 @@ export interface KeyLimits {
   queuedJobsMax: number | null;
   /** Bytes of its models and samples together. */
   storageBytesMax: number | null;
+  /** Electrical energy of its jobs in a UTC day. */
+  energyPerDay_J: number | null;
   /** Networks it may come from, as 10.0.0.0/8 or fd00::/8; empty: from anywhere. */
   cidr: string[];
 }
@@ -233,6 +235,7 @@ export const NO_KEY_LIMITS: Readonly<KeyLimits> = Object.freeze({
   requestsPerMinute: null,
   queuedJobsMax: null,
   storageBytesMax: null,
+  energyPerDay_J: null,
   cidr: [],
 });
 

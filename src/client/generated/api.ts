@@ -6037,7 +6037,7 @@ export interface components {
             detail: string;
             instance: string;
             /** @enum {string} */
-            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-webhook" | "webhook-target-refused" | "unknown-problem" | "already-finished" | "job-not-finished" | "model-in-use" | "no-samples" | "no-certificate" | "state-conflict" | "unknown-fault" | "fault-not-allowed" | "twin-unreachable" | "nothing-recorded" | "unknown-capture" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "storage-quota" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
+            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-webhook" | "webhook-target-refused" | "unknown-problem" | "already-finished" | "job-not-finished" | "model-in-use" | "no-samples" | "no-certificate" | "state-conflict" | "unknown-fault" | "fault-not-allowed" | "twin-unreachable" | "nothing-recorded" | "unknown-capture" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "energy-budget-spent" | "storage-quota" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
             retryable: boolean;
             remedy: string;
             docs: string;
@@ -6818,6 +6818,8 @@ export interface components {
             queuedJobsMax?: number | null;
             /** @description Bytes of its models and samples together */
             storageBytesMax?: number | null;
+            /** @description Electrical energy of its jobs in a UTC day, joules (the heat ledger) */
+            energyPerDay_J?: number | null;
             /** @description Networks it may come from, as 192.0.2.0/24; empty: from anywhere */
             cidr?: string[];
         };
@@ -6833,6 +6835,8 @@ export interface components {
             queuedJobsMax: number | null;
             /** @description Bytes of its models and samples together */
             storageBytesMax: number | null;
+            /** @description Electrical energy of its jobs in a UTC day, joules (the heat ledger) */
+            energyPerDay_J: number | null;
             /** @description Networks it may come from, as 192.0.2.0/24; empty: from anywhere */
             cidr: string[];
         };
@@ -7392,7 +7396,7 @@ export interface components {
             detail: string;
             instance: string;
             /** @enum {string} */
-            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-webhook" | "webhook-target-refused" | "unknown-problem" | "already-finished" | "job-not-finished" | "model-in-use" | "no-samples" | "no-certificate" | "state-conflict" | "unknown-fault" | "fault-not-allowed" | "twin-unreachable" | "nothing-recorded" | "unknown-capture" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "storage-quota" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
+            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-webhook" | "webhook-target-refused" | "unknown-problem" | "already-finished" | "job-not-finished" | "model-in-use" | "no-samples" | "no-certificate" | "state-conflict" | "unknown-fault" | "fault-not-allowed" | "twin-unreachable" | "nothing-recorded" | "unknown-capture" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "energy-budget-spent" | "storage-quota" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
             retryable: boolean;
             remedy: string;
             docs: string;
@@ -8173,6 +8177,8 @@ export interface components {
             queuedJobsMax?: number | null;
             /** @description Bytes of its models and samples together */
             storageBytesMax?: number | null;
+            /** @description Electrical energy of its jobs in a UTC day, joules (the heat ledger) */
+            energyPerDay_J?: number | null;
             /** @description Networks it may come from, as 192.0.2.0/24; empty: from anywhere */
             cidr?: string[];
         };
@@ -8188,6 +8194,8 @@ export interface components {
             queuedJobsMax: number | null;
             /** @description Bytes of its models and samples together */
             storageBytesMax: number | null;
+            /** @description Electrical energy of its jobs in a UTC day, joules (the heat ledger) */
+            energyPerDay_J: number | null;
             /** @description Networks it may come from, as 192.0.2.0/24; empty: from anywhere */
             cidr: string[];
         };

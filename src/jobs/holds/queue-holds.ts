@@ -15,7 +15,7 @@ const AGAIN_MS = 1_000;
 const AGAIN_PER_JOB_MS = 1;
 
 export interface QueueHoldsOptions extends SurroundingsOptions {
-  store: Pick<Store, 'jobs'>;
+  store: Pick<Store, 'jobs' | 'keys' | 'heat'>;
   clock: Clock;
   onChanged: (job: JobRow) => void;
   /** Called when there is a reason to settle that nothing else tells. */

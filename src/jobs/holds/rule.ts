@@ -3,6 +3,7 @@
 import type { HoldReason, JobHold, JobRow } from '../../store/index.ts';
 import type { DeviceUse } from '../control/holds.ts';
 import type { RelaxDevice } from '../device-port.ts';
+import type { SpentBudget } from '../heat-ledger/index.ts';
 
 /** What is around every job of one device. */
 export interface DeviceWorld {
@@ -16,7 +17,10 @@ export interface DeviceWorld {
 }
 
 /** What is around one job: what a job rule needs beyond the device is a member here, and gathered in world.ts. */
-export type JobWorld = DeviceWorld;
+export interface JobWorld extends DeviceWorld {
+  /** What the key of the job has used up today; null: it may go on. */
+  spentBudget: SpentBudget | null;
+}
 
 /** Why a job may not start now. */
 export interface HoldAnswer {

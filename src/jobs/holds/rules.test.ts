@@ -2,18 +2,19 @@
 import { describe, expect, it } from 'vitest';
 import type { JobRow, UseLeaseRow } from '../../store/index.ts';
 import { untouched, type ControlState } from '../control/state.ts';
-import { deviceHold, jobHold, type DeviceWorld } from './rule.ts';
+import { deviceHold, jobHold, type JobWorld } from './rule.ts';
 import { HOLD_RULES } from './rules.ts';
 
 const NOW_MS = 1_000_000;
 const gone = { code: 'link-lost', message: 'the line is dead', remedy: 'Plug it in.' };
 const stop = { at_ms: 1, keyId: 'op', reason: 'smoke', presses: 1, confirmation: null };
 
-function world(change: Partial<DeviceWorld> = {}, state: Partial<ControlState> = {}): DeviceWorld {
+function world(change: Partial<JobWorld> = {}, state: Partial<ControlState> = {}): JobWorld {
   return {
     now_ms: NOW_MS,
     device: { id: 'chip-0', state: 'ready', reason: null },
     awaySince_ms: null,
+    spentBudget: null,
     use: { state: { ...untouched, ...state }, lease: null },
     ...change,
   };
@@ -29,7 +30,7 @@ it('every rule has a reason of its own', () => {
 });
 
 describe('a device', () => {
-  const away = (since_ms: number): DeviceWorld =>
+  const away = (since_ms: number): JobWorld =>
     world({ device: { id: 'chip-0', state: 'offline', reason: gone }, awaySince_ms: since_ms });
 
   it('that is there, and that nobody wants otherwise, holds nothing', () => {
@@ -67,7 +68,7 @@ describe('a device', () => {
 });
 
 describe('a lease', () => {
-  const leased = (until_ms: number): DeviceWorld =>
+  const leased = (until_ms: number): JobWorld =>
     world({ use: { state: untouched, lease: leaseOf('me', until_ms) } });
 
   it.each([['you'], [null]])('of another key holds the jobs of %j until it ends', (keyId) => {
@@ -81,5 +82,19 @@ describe('a lease', () => {
   it('holds no job of its own key, and not the device', () => {
     expect(jobHold(HOLD_RULES, jobOf('me'), leased(NOW_MS + 1))).toBeNull();
     expect(deviceHold(HOLD_RULES, leased(NOW_MS + 1))).toBeNull();
+  });
+});
+
+describe('a budget', () => {
+  const spent = world({ spentBudget: { detail: '10 J of 10 J', until_ms: NOW_MS + 9 } });
+
+  it('that is used up holds the jobs of its key until the day ends, and not the device', () => {
+    expect(jobHold(HOLD_RULES, jobOf('me'), spent)).toEqual({
+      reason: 'budget',
+      detail: '10 J of 10 J',
+      since_ms: NOW_MS,
+      until_ms: NOW_MS + 9,
+    });
+    expect(deviceHold(HOLD_RULES, spent)).toBeNull();
   });
 });

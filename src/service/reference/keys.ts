@@ -12,6 +12,7 @@ scopes of that role or fewer, an expiry (\`expiresAt\`), and limits:
 | \`requestsPerMinute\` | instead of the rate limit of the service; 0: exempt, which only a key with \`keys:admin\` can grant |
 | \`queuedJobsMax\` | jobs that wait at the same time, queued and held; one more gets \`429 queue-full\` |
 | \`storageBytesMax\` | bytes of its models and samples together |
+| \`energyPerDay_J\` | joules that its jobs may use in a UTC day, on all devices, by the heat ledger. When they are spent a new job gets \`429 energy-budget-spent\` (with \`"onUnmet": "wait"\` it is accepted) and those that wait are held (\`budget\`) until midnight UTC; what runs is not cut short |
 | \`cidr\` | networks it may come from, \`["192.0.2.0/24", "2001:db8::/32"]\`; empty: from anywhere. The address is that of the connection: behind a proxy, the proxy's |
 
 \`PATCH /v1/keys/{id}\` edits name, scopes, named chips, limits and expiry; what is not named stays. It needs \`If-Match\` with the \`ETag\` of

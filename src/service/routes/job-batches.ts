@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { BatchItem, JobView, RelaxJobRequest } from '../../jobs/index.ts';
-import { checkQueuedJobs } from '../job-limits.ts';
+import { checkEnergyBudget, checkQueuedJobs } from '../job-limits.ts';
 import { auditOf } from '../plugins/audit.ts';
 import { caller } from '../plugins/authentication.ts';
 import { nameDevices } from '../plugins/device-headers.ts';
@@ -100,6 +100,8 @@ async function looked(
     mayUseDevice(context, identity, submission.device.id);
     mayUsePriority(identity, submission.priority ?? 'normal');
     if (id !== undefined) clientId(context, id);
+    if (submission.onUnmet !== 'wait')
+      await checkEnergyBudget(context.store, identity, context.clock.wall_ms());
     if (identity.limits.storageBytesMax !== null) {
       const units = (await context.store.models.find(submission.model))?.units ?? 0;
       const added = samplesBytes(submission, units);

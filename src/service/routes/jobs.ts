@@ -7,7 +7,7 @@ import { auditOf } from '../plugins/audit.ts';
 import { caller } from '../plugins/authentication.ts';
 import { nameDevice, nameDevices } from '../plugins/device-headers.ts';
 import { answerOnce, type Answer } from '../plugins/idempotency.ts';
-import { checkQueuedJobs } from '../job-limits.ts';
+import { checkEnergyBudget, checkQueuedJobs } from '../job-limits.ts';
 import { checkStorageQuota, samplesBytes } from '../quota.ts';
 import {
   creatingHeaders,
@@ -95,6 +95,8 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
             keyId: identity.keyId,
             alongside: async (tx, row) => {
               await checkQueuedJobs(tx, identity);
+              if (request.body.onUnmet !== 'wait')
+                await checkEnergyBudget(tx, identity, context.clock.wall_ms());
               const { samples } = request.body;
               await tx.audit.append(auditOf(request, 'job.submit', row.id, { samples: samples.count }));
               await keep(tx, answerFor({ ...row, progress: null }));

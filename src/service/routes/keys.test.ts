@@ -23,6 +23,7 @@ const NO_LIMITS = {
   requestsPerMinute: null,
   queuedJobsMax: null,
   storageBytesMax: null,
+  energyPerDay_J: null,
   cidr: [],
 };
 const make = async (body: object): Promise<KeyBody> => {
@@ -59,10 +60,12 @@ describe('limits of a key', () => {
     [{ requestsPerMinute: '0' }, '/limits/requestsPerMinute'],
     [{ queuedJobsMax: 1e9 }, '/limits/queuedJobsMax'],
     [{ storageBytesMax: 2 ** 60 }, '/limits/storageBytesMax'],
+    [{ energyPerDay_J: -1 }, '/limits/energyPerDay_J'],
+    [{ energyPerDay_J: '5' }, '/limits/energyPerDay_J'],
     [{ maxPriority: 'toString' }, '/limits/maxPriority'],
     [{ backends: ['chips'] }, '/limits/backends/0'],
     [{ devices: [''] }, '/limits/devices/0'],
-    [{ energyPerDay_J: 1 }, '/limits/energyPerDay_J'],
+    [{ energyPerWeek_J: 1 }, '/limits/energyPerWeek_J'],
     [[], '/limits'],
   ])('%j is refused', async (limits, pointer) => {
     const body = { name: 'x', role: 'viewer', limits };

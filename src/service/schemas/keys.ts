@@ -35,6 +35,9 @@ const limitShape = {
     .min(0)
     .nullable()
     .meta({ description: 'Bytes of its models and samples together' }),
+  energyPerDay_J: z.number().min(0).nullable().meta({
+    description: 'Electrical energy of its jobs in a UTC day, joules (the heat ledger)',
+  }),
   cidr: z
     .array(network)
     .max(50)

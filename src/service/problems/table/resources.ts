@@ -208,6 +208,13 @@ export const resourceProblems = {
     'As many jobs of the key wait as it may have (limits.queuedJobsMax).',
     'Wait until jobs have finished, then submit again.',
   ),
+  'energy-budget-spent': entry(
+    429,
+    'The key has no energy left for today',
+    'retry',
+    'The jobs of the key have used as much electrical energy in this UTC day as it may (limits.energyPerDay_J).',
+    'Submit it again tomorrow (Retry-After; the day ends at midnight UTC), with "onUnmet": "wait" to have it held until then, or ask an administrator for a higher limit.',
+  ),
   'storage-quota': entry(
     403,
     'The key may not keep more',

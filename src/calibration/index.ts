@@ -1,13 +1,17 @@
 // The calibration procedures by kind, as the runner takes them, and the pure estimators behind them.
 import { noiseTemperature } from './noise-temperature/procedure.ts';
+import { readoutGain } from './readout/gain-procedure.ts';
+import { readoutOffset } from './readout/offset-procedure.ts';
 import { potential } from './potential/procedure.ts';
-import type { CalibrationProcedure, HoldDevice } from './procedure.ts';
+import type { CalibrationProcedure, ReferenceDevice } from './procedure.ts';
 
 /** Every procedure of this version by its kind. */
 export const calibrationProcedures = {
+  'readout-offset': readoutOffset,
+  'readout-gain': readoutGain,
   'noise-temperature': noiseTemperature,
   potential,
-} as const satisfies Record<string, CalibrationProcedure | CalibrationProcedure<HoldDevice>>;
+} as const satisfies Record<string, CalibrationProcedure<ReferenceDevice>>;
 
 export { CalibrationError, calibrationErrorCodes } from './errors.ts';
 export type { CalibrationErrorCode } from './errors.ts';
@@ -25,7 +29,6 @@ export type {
   HoldDevice,
   MeasureDevice,
   ReferenceDevice,
-  ReferenceRequest,
 } from './procedure.ts';
 export { NOTHING_KNOWN, calibrationKinds, knowledgeFrom, knownFor } from './knowledge.ts';
 export type {

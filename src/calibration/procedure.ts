@@ -5,18 +5,11 @@ import type {
   HoldRequest,
   MeasureRequest,
   OperationOptions,
+  ReferenceRequest,
   RelaxResult,
 } from '../device/index.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { ChipKnowledge } from './knowledge.ts';
-
-/** The converters read a reference instead of the units: [samples][levels][units]. */
-export interface ReferenceRequest {
-  units: number;
-  samples: number;
-  levels_x: number[];
-  seed?: bigint;
-}
 
 /** The part of a Device that procedures use; a fake in a test is enough. */
 export interface HoldDevice {

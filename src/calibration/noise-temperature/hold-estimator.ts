@@ -1,16 +1,12 @@
 // The thermometer's arithmetic: from readout codes of uncoupled holds to the noise temperature of every unit and of the
 // chip, with error bars from independent restarts. Pure; docs/physics.md gives the curve and its working point.
-import {
-  equilibriumMoments,
-  mean,
-  noiseTemperatureFromSecondMoment,
-  secondMomentSlope,
-  standardError,
-} from '../../physics/index.ts';
+import { mean, standardError } from '../../physics/index.ts';
 import { correlationOfReads, type ReadCorrelation } from './hold-correlation.ts';
 import { CalibrationError } from '../errors.ts';
 import type { HoldData } from './hold-data.ts';
 import { chiSquareSurvival, normalQuantile } from '../tails.ts';
+import { restartMoments as momentsThrough } from '../moments.ts';
+import { meanAt, squareAt, squareSlopeAt, temperatureAt, type UnitLaw } from './unit-law.ts';
 
 /**
  * `ok`; `deviates` from the common value beyond the family-wise bound; `offset`: its mean is not 0, so its <x^2> is no
@@ -46,12 +42,14 @@ export interface HoldEstimate {
 }
 
 export const HOLDS_MIN = 10;
+/** S.d. of a normal law over the median of its absolute value. */
+const NORMAL_PER_MEDIAN = 1.4826;
 /** Probability that a chip without any fault has a unit flagged. */
 export const FALSE_ALARM_PROBABILITY = 0.01;
 
 /**
- * Estimates the noise temperature. Assumes that x = code times state scale (a readout gain of exactly 1), that the
- * units are in equilibrium, and that J2 and J4 are what was programmed.
+ * Estimates the noise temperature of units in equilibrium. Where nothing is known it assumes that x = code times state
+ * scale (a readout gain of exactly 1) and that nothing pushes the units; J2 and J4 are those of the data.
  * @throws {CalibrationError} too-few-holds, no-usable-units
  */
 export function estimateHold(data: HoldData): HoldEstimate {
@@ -64,11 +62,11 @@ export function estimateHold(data: HoldData): HoldEstimate {
   const stats = Array.from({ length: data.units }, (_, i) => unitStatistics(data, moments, i));
   // Two checks a unit (temperature and offset), both tails.
   const bound_z = normalQuantile(FALSE_ALARM_PROBABILITY / (4 * data.units));
-  const judged = judge(stats, bound_z);
+  const judged = judge(stats, bound_z, data.known !== undefined);
   const good = stats.filter((_, i) => judged.quality[i] === 'ok');
   if (good.length === 0) throw noUsableUnits(data.units);
   const noiseTemperature_E0 = commonTemperature(good);
-  const slope = mean(good.map((s) => secondMomentSlope(noiseTemperature_E0, s.j2, s.j4)));
+  const slope = mean(good.map((s) => squareSlopeAt(noiseTemperature_E0, s.law)));
   const restarts = Array.from({ length: data.holds }, (_, k) =>
     mean(good.map((s) => moments.square[k * data.units + s.unit])),
   );
@@ -81,9 +79,7 @@ export function estimateHold(data: HoldData): HoldEstimate {
     stderr_E0: standardError(restarts) / slope,
     secondMoment: mean(restarts),
     unit_E0: stats.map((s) => s.kT),
-    unitStderr_E0: stats.map((s) =>
-      s.kT === null ? null : s.squareStderr / secondMomentSlope(s.kT, s.j2, s.j4),
-    ),
+    unitStderr_E0: stats.map((s) => (s.kT === null ? null : s.squareStderr / squareSlopeAt(s.kT, s.law))),
     quality: judged.quality,
     flagged: judged.flagged,
     chiSquare: chiSquareOf(judged.z),
@@ -95,16 +91,15 @@ export function estimateHold(data: HoldData): HoldEstimate {
 interface RestartMoments {
   /** Mean of x^2 over the reads of one hold, [holds][units], without the variance that rounding adds. */
   square: Float64Array;
-  /** Mean of x. */
   first: Float64Array;
 }
 
 interface UnitStatistics {
   unit: number;
-  j2: number;
-  j4: number;
+  law: UnitLaw;
   square: number;
   squareStderr: number;
+  /** Mean of x, less what a known force does to it. */
   first: number;
   firstStderr: number;
   dead: boolean;
@@ -112,7 +107,11 @@ interface UnitStatistics {
 }
 
 function restartMoments(data: HoldData): RestartMoments {
-  const { codes, holds, reads, units, stateScale } = data;
+  const { codes, holds, reads, units, stateScale, known } = data;
+  if (known !== undefined) {
+    const { x1, x2 } = momentsThrough({ codes, samples: holds, reads, units, stateScale }, known.readout);
+    return { first: x1, square: x2 };
+  }
   const square = new Float64Array(holds * units);
   const first = new Float64Array(holds * units);
   for (let k = 0; k < holds; k++)
@@ -138,17 +137,17 @@ function unitStatistics(data: HoldData, moments: RestartMoments, unit: number): 
   const firsts = column(moments.first);
   const square = mean(squares);
   const dead = isConstant(data, unit);
-  const [j2, j4] = [data.j2[unit], data.j4[unit]];
+  const law = { j2: data.j2[unit], j4: data.j4[unit], force: data.known?.force_E0[unit] ?? 0 };
+  const kT = dead ? null : temperatureAt(square, law);
   return {
     unit,
-    j2,
-    j4,
+    law,
     square,
     squareStderr: standardError(squares),
-    first: mean(firsts),
-    firstStderr: standardError(firsts),
+    first: mean(firsts) - (kT === null ? 0 : meanAt(kT, law)),
+    firstStderr: Math.hypot(standardError(firsts), data.known?.meanStderr_x[unit] ?? 0),
     dead,
-    kT: dead || square <= 0 ? null : noiseTemperatureFromSecondMoment(square, j2, j4),
+    kT,
   };
 }
 
@@ -168,8 +167,9 @@ interface Judgement {
  * Compares each unit with the others: first around the median, which faulty units cannot move, then around the units
  * that passed. The error bar of the comparison is pooled over units. With its own error bar a unit that reads low by
  * chance would also look precise, because the squares are skewed.
+ * @param mayDiffer the units of a known chip have temperatures of their own: what is as far out as the bulk is not faulty
  */
-function judge(stats: readonly UnitStatistics[], bound_z: number): Judgement {
+function judge(stats: readonly UnitStatistics[], bound_z: number, mayDiffer: boolean): Judgement {
   const live = stats.filter((s) => s.kT !== null);
   if (live.length === 0) throw noUsableUnits(stats.length);
   const offsets = new Map(live.map((s) => [s.unit, s.first / s.firstStderr]));
@@ -186,10 +186,13 @@ function judge(stats: readonly UnitStatistics[], bound_z: number): Judgement {
     width = Math.sqrt(mean(good.map((s) => relativeVariance(s, kT))));
   }
   z = new Map(live.map((s) => [s.unit, deviation(s, kT) / width]));
+  const scatter_z = [...z.values()];
+  const bulk = mayDiffer ? Math.max(1, NORMAL_PER_MEDIAN * median(scatter_z.map(Math.abs))) : 1;
+  if (bulk > 1) z = new Map([...z].map(([unit, value]) => [unit, value / bulk]));
   const flagged = stats.flatMap((s) => flagOf(s, offsets.get(s.unit), z.get(s.unit), bound_z) ?? []);
   const quality: UnitQuality[] = stats.map(() => 'ok');
   for (const flag of flagged) quality[flag.unit] = flag.quality;
-  return { quality, flagged, z: [...z.values()] };
+  return { quality, flagged, z: scatter_z };
 }
 
 function flagOf(
@@ -222,11 +225,11 @@ function flagOf(
 }
 
 function deviation(unit: UnitStatistics, kT: number): number {
-  return unit.square / equilibriumMoments(kT, unit.j2, unit.j4).x2 - 1;
+  return unit.square / squareAt(kT, unit.law) - 1;
 }
 
 function relativeVariance(unit: UnitStatistics, kT: number): number {
-  return (unit.squareStderr / equilibriumMoments(kT, unit.j2, unit.j4).x2) ** 2;
+  return (unit.squareStderr / squareAt(kT, unit.law)) ** 2;
 }
 
 /**
@@ -236,29 +239,31 @@ function relativeVariance(unit: UnitStatistics, kT: number): number {
 function commonTemperature(units: readonly UnitStatistics[]): number {
   const target = mean(units.map((s) => s.square));
   const kinds = distinctPotentials(units);
-  if (kinds.length === 1) return noiseTemperatureFromSecondMoment(target, kinds[0].j2, kinds[0].j4);
+  if (kinds.length === 1) return temperatureAt(target, kinds[0]) ?? NaN;
+  const precision = kinds.some(({ force }) => force !== 0) ? 1e-9 : 1e-13;
   let kT = mean(units.map((s) => s.kT ?? 0));
   for (let k = 0; k < 60; k++) {
     let value = 0;
     let slope = 0;
-    for (const { j2, j4, share } of kinds) {
-      value += share * equilibriumMoments(kT, j2, j4).x2;
-      slope += share * secondMomentSlope(kT, j2, j4);
+    for (const { share, ...law } of kinds) {
+      value += share * squareAt(kT, law);
+      slope += share * squareSlopeAt(kT, law);
     }
     // Newton in ln kT, where the curve is nearly straight.
     const step = (Math.log(target / value) * value) / (slope * kT);
     kT *= Math.exp(step);
-    if (Math.abs(step) < 1e-13) break;
+    if (Math.abs(step) < precision) break;
   }
   return kT;
 }
 
-function distinctPotentials(units: readonly UnitStatistics[]): { j2: number; j4: number; share: number }[] {
-  const kinds = new Map<string, { j2: number; j4: number; share: number }>();
-  for (const { j2, j4 } of units) {
-    const kind = kinds.get(`${j2} ${j4}`) ?? { j2, j4, share: 0 };
+function distinctPotentials(units: readonly UnitStatistics[]): (UnitLaw & { share: number })[] {
+  const kinds = new Map<string, UnitLaw & { share: number }>();
+  for (const { law } of units) {
+    const key = `${law.j2} ${law.j4} ${law.force}`;
+    const kind = kinds.get(key) ?? { ...law, share: 0 };
     kind.share += 1 / units.length;
-    kinds.set(`${j2} ${j4}`, kind);
+    kinds.set(key, kind);
   }
   return [...kinds.values()];
 }

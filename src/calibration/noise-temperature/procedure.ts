@@ -13,6 +13,10 @@ import {
   unitsOption,
 } from '../options.ts';
 import { short } from '../report.ts';
+import { knownOf, onSite } from '../runs.ts';
+import type { ChipKnowledge } from '../knowledge.ts';
+import type { HoldData } from './hold-data.ts';
+import { assumptions, knowledgeErrors, lawsOf, type KnowledgeErrors } from './known.ts';
 import { HOLDS_MIN, estimateHold, type HoldEstimate } from './hold-estimator.ts';
 import type {
   CalibrationControl,
@@ -41,17 +45,18 @@ export interface NoiseTemperatureOptions {
 }
 
 const DEFAULTS = { holds: 200, settle: 2.5, record: 2.5, readEvery: 0.25 } as const;
-/** What a hold alone can say (decisions of the design: readout gain comes first, from a reference). */
-const STATEMENT =
-  'Readout gain and noise temperature cannot be separated without a converter reference: this assumes a readout gain ' +
-  'of 1. With a gain g the curve is entered at g^2 <x^2>, and J2, J4 are taken as programmed.';
-
 /** Procedure for the runner. Option names are those of NoiseTemperatureOptions with `_timeUnits` on times. */
-export const noiseTemperature: CalibrationProcedure<HoldDevice> = { check, run };
+export const noiseTemperature: CalibrationProcedure<HoldDevice> = { check, cost_s, run };
 
 function check(options: JsonObject, capabilities: DeviceCapabilities): void {
   const parsed = parseOptions(options, capabilities);
   holdRequest(holdProgram(parsed.units, capabilities), parsed, capabilities);
+}
+
+function cost_s(options: JsonObject, capabilities: DeviceCapabilities): number {
+  const parsed = parseOptions(options, capabilities);
+  const { samples, duration_s } = holdRequest(holdProgram(parsed.units, capabilities), parsed, capabilities);
+  return samples * duration_s;
 }
 
 async function run(
@@ -71,19 +76,21 @@ async function run(
       if (phase === 'relaxing' || phase === 'reading') control.onProgress({ done, total });
     },
   });
-  const estimate = estimateHold({
+  const programmed = onSite(program);
+  const known = knownOf(control, result.units);
+  const data: HoldData = {
     codes: result.codes,
     holds: result.samples,
     reads: result.reads.length,
     units: result.units,
     stateScale: result.stateScale,
-    j2: Float64Array.from(program.j2Code, (code) => code * program.scale.j2_E0),
-    j4: Float64Array.from(program.j4Code, (code) => code * program.scale.j4_E0),
-  });
-  const nominal_E0 = program.noiseTemperatureCode * program.scale.noiseTemperature_E0;
+    ...lawsOf(known, programmed),
+  };
+  const estimate = estimateHold(data);
+  const nominal_E0 = programmed.kT_E0;
   const every = parsed.options.readEvery;
   return {
-    ...report(estimate, nominal_E0, every, {
+    ...report(estimate, { nominal_E0, known, errors: knowledgeErrors(known, data, estimate) }, every, {
       units: result.units,
       holds: result.samples,
       reads: result.reads.length,
@@ -175,14 +182,18 @@ function parseOptions(given: JsonObject, capabilities: DeviceCapabilities): Pars
   return { options, units };
 }
 
+/** Own scatter and what is known only so well; the own one to the last bit where nothing is known. */
+const withError = (own: number, other: number): number => (other === 0 ? own : Math.hypot(own, other));
+
 function report(
   estimate: HoldEstimate,
-  nominal_E0: number,
+  { nominal_E0, known, errors }: { nominal_E0: number; known: ChipKnowledge; errors: KnowledgeErrors },
   readEvery: number,
   measurement: JsonObject,
 ): Pick<CalibrationOutcome, 'values' | 'stderr'> {
   const ratio = (kT: number | null): number | null => (kT === null ? null : short(kT / nominal_E0));
   const { correlation, chiSquare } = estimate;
+  const stderr_E0 = withError(estimate.stderr_E0, errors.common_ratio * estimate.noiseTemperature_E0);
   return {
     values: {
       noiseTemperature_ratio: estimate.noiseTemperature_E0 / nominal_E0,
@@ -190,8 +201,8 @@ function report(
       secondMoment: estimate.secondMoment,
       nominal_E0,
       method: 'hold',
-      assumes: { readoutGain: 1 },
-      statement: STATEMENT,
+      ...assumptions(known),
+      ...(errors.systematic_ratio > 0 && { systematic_ratio: short(errors.systematic_ratio) }),
       measurement,
       perUnit: { noiseTemperature_ratio: estimate.unit_E0.map(ratio), quality: estimate.quality },
       flagged: estimate.flagged.map((flag) => ({ ...flag, z: flag.z === null ? null : short(flag.z) })),
@@ -208,9 +219,13 @@ function report(
       },
     },
     stderr: {
-      noiseTemperature_ratio: estimate.stderr_E0 / nominal_E0,
-      noiseTemperature_E0: estimate.stderr_E0,
-      perUnit: { noiseTemperature_ratio: estimate.unitStderr_E0.map(ratio) },
+      noiseTemperature_ratio: stderr_E0 / nominal_E0,
+      noiseTemperature_E0: stderr_E0,
+      perUnit: {
+        noiseTemperature_ratio: estimate.unitStderr_E0.map((own, i) =>
+          ratio(own === null ? null : withError(own, errors.unit_ratio[i] * (estimate.unit_E0[i] ?? 0))),
+        ),
+      },
     },
   };
 }

@@ -4,12 +4,22 @@ import { writeFile } from 'node:fs/promises';
 import { succeeded, type Job, type JobSubmission, type ThermoloopClient } from '../client/index.ts';
 import { formatOf, jobFacts } from './jobs.ts';
 import { uploadFile } from './models.ts';
-import { Interrupted, remote, withService, type ConnectionFlags, type Remote } from './remote/connection.ts';
+import {
+  Exit,
+  Interrupted,
+  remote,
+  UsageError,
+  withService,
+  type ConnectionFlags,
+  type Remote,
+} from './remote/connection.ts';
 import { follow } from './remote/follow.ts';
+import { validationFacts } from './sample-dry-run.ts';
 
 const examples = `
   thermoloop sample digits.npz --device chip-0 --count 200 --duration 2.5e-6 -o samples.npz
   thermoloop sample sha256:9f... --device chip-0 --count 1000 --duration 2.5e-6 --read-at 1e-6 --read-at 2.5e-6 --heat -o s.parquet
+  thermoloop sample digits.npz --device chip-0 --count 200 --duration 2.5e-6 --dry-run
   thermoloop sample pair.json --device chip-0 --count 10 --duration 2.5e-6 --seed 7 --label run=A17 -o s.csv --json`;
 
 interface SampleFlags extends ConnectionFlags {
@@ -22,7 +32,8 @@ interface SampleFlags extends ConnectionFlags {
   heat?: boolean;
   priority?: string;
   label?: Record<string, string>;
-  output: string;
+  dryRun?: boolean;
+  output?: string;
 }
 
 /** Registers the subcommand. */
@@ -42,23 +53,49 @@ export function registerSample(program: Command): void {
     .option('--heat', 'record the heat of every sample')
     .option('--priority <name>', 'such as low, normal or interactive')
     .option('--label <name=value>', 'for you alone, as often as wanted', collectLabel)
-    .requiredOption('-o, --output <file>', 'samples: .npz, .npy, .csv, .arrow, .parquet, .json or .raw')
+    .option('--dry-run', 'only say what would become of it; a model file is uploaded, nothing is queued')
+    .option('-o, --output <file>', 'samples: .npz, .npy, .csv, .arrow, .parquet, .json or .raw')
     .action(sample);
 }
 
 async function sample(model: string, flags: SampleFlags): Promise<void> {
-  const format = formatOf(flags.output);
+  if (flags.dryRun === true) return validate(model, flags);
+  const output = outputOf(flags);
+  const format = formatOf(output);
   await withService(flags, async (service) => {
     const { client, progress, print } = service;
-    const digest = model.startsWith('sha256:') ? model : await upload(model, service);
+    const digest = await digestOf(model, service);
     const job = await submitted(digest, flags, service);
     const download = progress.step('download');
     const path = `/v1/jobs/${job.id}/samples?format=${format}`;
     const bytes = await client.download(path, '*/*', service.signal);
-    await writeFile(flags.output, bytes);
-    download.end(`${flags.output}, ${(bytes.length / 1e6).toFixed(1)} MB`);
-    print({ job, file: flags.output, bytes: bytes.length }, () => jobFacts(job));
+    await writeFile(output, bytes);
+    download.end(`${output}, ${(bytes.length / 1e6).toFixed(1)} MB`);
+    print({ job, file: output, bytes: bytes.length }, () => jobFacts(job));
   });
+}
+
+/** Exits with `refused` when the job would be. */
+async function validate(model: string, flags: SampleFlags): Promise<void> {
+  await withService(flags, async (service) => {
+    const body = submission(await digestOf(model, service), flags);
+    const answer = await service.client.validateJob(body);
+    service.print(answer, () => validationFacts(answer));
+    if (!answer.ok) process.exitCode = Exit.refused;
+  });
+}
+
+/** @throws {UsageError} */
+function outputOf({ output }: SampleFlags): string {
+  if (output !== undefined) return output;
+  throw new UsageError(
+    'nobody knows where the samples are to go',
+    'Name a file with -o, or say --dry-run to draw none.',
+  );
+}
+
+async function digestOf(model: string, service: Remote): Promise<string> {
+  return model.startsWith('sha256:') ? model : upload(model, service);
 }
 
 async function upload(file: string, { client, progress }: Remote): Promise<string> {

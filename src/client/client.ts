@@ -19,6 +19,7 @@ import type {
   Calibration,
   Job,
   JobSubmission,
+  JobValidation,
   KeyRequest,
   Method,
   NewKey,
@@ -117,6 +118,11 @@ export class ThermoloopClient {
       body: job,
       params: { header: id === undefined ? {} : { 'idempotency-key': id } },
     });
+  }
+
+  /** What would become of the job; queues nothing. One that would be refused is an answer, not an error. */
+  validateJob(job: JobSubmission): Promise<JobValidation> {
+    return this.post('/v1/jobs/validate', { body: job });
   }
 
   job(id: string): Promise<Job> {

@@ -8,6 +8,8 @@ type Schemas = components['schemas'];
 export type Job = Schemas['Job'];
 /** What a job asks for. */
 export type JobSubmission = Schemas['JobSubmissionInput'];
+/** Of a dry run. */
+export type JobValidation = Schemas['JobValidation'];
 export type Calibration = Schemas['Calibration'];
 export type CalibrationRequest = Schemas['CalibrationRequestInput'];
 export type Device = Schemas['Device'];

@@ -1,7 +1,8 @@
 // One chip as the service sees it: keeps a link to it for as long as the process lives, says honestly what answers, and
 // runs one operation at a time. It never substitutes anything for a device that is away.
 import { clockFacts, sleep, type ClockFacts } from '../clock/clock.ts';
-import { ImageCache, connect, type LinkError } from '../link/index.ts';
+import { ImageCache, connect, type LinkError, type LoadForecast } from '../link/index.ts';
+import type { ProgramImage } from '../physics/index.ts';
 import { AwayBy } from './away.ts';
 import { failureOf } from './connect-failure.ts';
 import { notStarted, transition, type ConnectionInput, type ConnectionState } from './connection.ts';
@@ -221,6 +222,11 @@ export class Device {
   /** Codes of known levels, [samples][levels][units], without a program (src/device/reference.ts). */
   readReference(request: ReferenceRequest, options: OperationOptions = {}): Promise<RelaxResult> {
     return this.#operate(options, referenceWork(request));
+  }
+
+  /** What loading this image of a program would send now; null without a session. Rejects with LinkError. */
+  async forecastLoad({ bytes, id }: ProgramImage): Promise<LoadForecast | null> {
+    return this.#session?.link.forecastLoad(bytes, id) ?? null;
   }
 
   /** Takes a latched fault away once its cause is gone; until then the device refuses, and says why. */

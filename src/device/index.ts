@@ -14,6 +14,7 @@ export { planReference } from './reference.ts';
 export { planHold, planRelax } from './schedule.ts';
 export type { RunPlan } from './schedule.ts';
 export type * from './types.ts';
+export type { LoadForecast } from '../link/index.ts';
 export { deviceFaultNames } from './faults.ts';
 export type { DeviceFault, DeviceFaultName } from './faults.ts';
 export * from './telemetry/index.ts';

@@ -4,13 +4,15 @@ import type {
   DeviceCapabilities,
   DeviceReason,
   DeviceStateName,
+  LoadForecast,
   OperationOptions,
   RelaxRequest,
   RelaxResult,
   TelemetryReading,
 } from '../device/index.ts';
+import type { ProgramImage } from '../physics/index.ts';
 
-export type { DeviceCapabilities as RelaxCapabilities } from '../device/index.ts';
+export type { DeviceCapabilities as RelaxCapabilities, LoadForecast } from '../device/index.ts';
 
 /** What may answer (service-api.md, section 7). */
 export type Backend = 'chip' | 'twin' | 'replay';
@@ -34,6 +36,8 @@ export interface RelaxDevice {
     readNow(): Promise<TelemetryReading | null>;
   };
   relax(request: RelaxRequest, options: OperationOptions): Promise<RelaxResult>;
+  /** What loading this image of a program would send now; null while this process is not connected to it. */
+  forecastLoad?(image: ProgramImage): Promise<LoadForecast | null>;
   /** Calls back after every change of the state; returns what ends it. */
   onChange(callback: () => void): () => void;
 }

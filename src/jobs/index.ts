@@ -5,6 +5,8 @@ export type * from './device-port.ts';
 export type * from './calibration-port.ts';
 export { budgetSpent, effectiveSamples, totalEnergy_J, utcDay_ms } from './heat-ledger/index.ts';
 export { LONGEST_HOLD_MS } from './queue/expiry.ts';
+export type { DryRun, ScheduleForecast } from './dry-run/answer.ts';
+export type { QueueForecast } from './dry-run/queue-forecast.ts';
 export { createJobRunner } from './runner.ts';
 export { deadlineOf_ms, normalise } from './admission.ts';
 export type {

@@ -25,11 +25,8 @@ export interface ReadyProgram {
   image: ProgramImage;
 }
 
-/** What rounding costs, and what would be loaded. */
-export interface MeasuredProgram extends Pick<RoundingReport, 'flaws' | 'blocks'> {
-  /** Null where the model does not fit. */
-  image: Uint8Array | null;
-}
+/** What rounding costs. */
+export type MeasuredProgram = Pick<RoundingReport, 'flaws' | 'blocks'>;
 
 /** Errors: PhysicsError (it does not fit), StoreError corrupt-blob (the bytes are not those of `blob`). */
 export function makeProgram(of: StoredModel): ReadyProgram {
@@ -43,8 +40,8 @@ export function readyProgram(program: QuantisedProgram): ReadyProgram {
 
 /** Errors: StoreError corrupt-blob. That a model does not fit is an answer. */
 export function measureProgram(of: StoredModel): MeasuredProgram {
-  const { flaws, blocks, program } = measureRounding(modelOf(of), of.ranges);
-  return { flaws, blocks, image: program && encodeProgramImage(program) };
+  const { flaws, blocks } = measureRounding(modelOf(of), of.ranges);
+  return { flaws, blocks };
 }
 
 function modelOf({ content, blob }: StoredModel): Model {

@@ -24,16 +24,15 @@ export interface RefusedModel {
 
 export type ProgramAnswer =
   | { ready: ReadyProgram }
-  | { measured: Omit<MeasuredProgram, 'flaws'> & { flaws: RefusedModel[] } }
+  | { measured: Pick<MeasuredProgram, 'blocks'> & { flaws: RefusedModel[] } }
   | { refused: RefusedModel }
   | { corrupt: string };
 
 serveThread<ProgramTask, ProgramAnswer>((task) => {
   try {
     if (task.kind === 'measure') {
-      const { flaws, ...measured } = measureProgram(task);
-      const value = { measured: { ...measured, flaws: flaws.map(asData) } };
-      return { value, transfer: ownBuffers(measured.image) };
+      const { flaws, blocks } = measureProgram(task);
+      return { value: { measured: { blocks, flaws: flaws.map(asData) } } };
     }
     const { program, image } = makeProgram(task);
     const ready = { program: { ...program, couplingCode: shared(program.couplingCode) }, image };

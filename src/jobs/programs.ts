@@ -41,7 +41,7 @@ export class Programs {
   }
 
   /**
-   * What rounding a model to these ranges costs, and the image that would be loaded; not kept.
+   * What rounding a model to these ranges costs; not kept.
    * Errors: StoreError (`corrupt-blob`, `not-found`). That it does not fit is an answer.
    */
   async measure({ blob, bytes }: Stored, ranges: ProgramRanges): Promise<MeasuredProgram> {

@@ -4,6 +4,7 @@ import type { CalibrationRow, JobPatch, JobRow, JsonObject, Repositories, Store 
 import type { CalibrationProcedure } from './calibration-port.ts';
 import type { DeviceControls } from './control/controls.ts';
 import type { RelaxDevice } from './device-port.ts';
+import type { DryRun } from './dry-run/answer.ts';
 import type { DeviceLease } from './lease/keeper.ts';
 import type { JobProgress, RelaxJobRequest } from './request.ts';
 import type { SampleWatcher } from './sample-tap.ts';
@@ -109,6 +110,8 @@ export interface JobRunner {
    * back at its own.
    */
   submitBatch(items: readonly (BatchItem | Error)[], options?: BatchOptions): Promise<(JobView | Error)[]>;
+  /** What would become of a job, were it submitted now; keeps nothing. */
+  dryRun(request: RelaxJobRequest, options?: { keyId?: string | null }): Promise<DryRun>;
   submitCalibration(
     request: CalibrationRequest,
     options?: SubmitOptions<CalibrationRow>,

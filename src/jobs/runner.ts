@@ -4,6 +4,8 @@ import { isStoreError, type CalibrationRow, type JobRow } from '../store/index.t
 import { Announcer } from './announcer.ts';
 import type { Attempter } from './attempts.ts';
 import type { RelaxDevice } from './device-port.ts';
+import type { DryRun } from './dry-run/answer.ts';
+import { dryRun } from './dry-run/dry-run.ts';
 import { editJob } from './edits.ts';
 import { Elsewhere } from './elsewhere.ts';
 import { JobError } from './errors.ts';
@@ -160,6 +162,19 @@ class Runner<D extends RelaxDevice> implements JobRunner {
       this.#lanes.get(row.device)?.wake();
       return this.withProgress(row);
     });
+  }
+
+  async dryRun(...[request, { keyId = null } = {}]: Parameters<JobRunner['dryRun']>): Promise<DryRun> {
+    this.#checkOpen();
+    const { store, clock, controls } = this.#options;
+    const parts = {
+      store,
+      programs: this.#programs,
+      clock,
+      controls,
+      progressOf: (id: string) => this.withProgress({ id }).progress,
+    };
+    return dryRun(parts, await this.#submission.dryRun(request), keyId);
   }
 
   async submitCalibration(

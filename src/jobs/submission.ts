@@ -1,7 +1,6 @@
 // How work gets into the queue: looked at against the device it names, then kept in one commit with what its sender
 // writes beside it.
 import type { Clock } from '../clock/clock.ts';
-import type { QuantisedProgram } from '../physics/index.ts';
 import type { CalibrationRow, JobRow, JsonObject, ModelRow, NewJob, Store } from '../store/index.ts';
 import {
   checkBackend,
@@ -17,6 +16,7 @@ import type { RelaxDevice } from './device-port.ts';
 import { scheduleFlaws } from './dry-run/schedule-flaws.ts';
 import { JobError } from './errors.ts';
 import { checkFaults } from './faults-seen.ts';
+import type { ReadyProgram } from './make-program.ts';
 import type { Programs } from './programs.ts';
 import { JobPriority, type AdmittedRelaxJob, type RelaxJobRequest } from './request.ts';
 import type {
@@ -42,7 +42,7 @@ export interface Examined<D extends RelaxDevice> {
   device: D | null;
   model: ModelRow | null;
   /** Also null while the device has never answered. */
-  program: QuantisedProgram | null;
+  ready: ReadyProgram | null;
   deadline_ms: number | null;
 }
 
@@ -116,18 +116,17 @@ export class Submission<D extends RelaxDevice> {
     const deadline_ms = asked(() => deadlineOf_ms(job, clock.wall_ms()));
     const model = await store.models.find(job.model);
     if (model === null) refuse(unknownModel(job.model));
-    if (device === null) return { job, device, model, program: null, deadline_ms };
+    if (device === null) return { job, device, model, ready: null, deadline_ms };
     const mayWait = job.onUnmet === 'wait';
     if (!mayWait) asked(() => this.#checkStopped(device.id));
     asked(() => checkBackend(job, device));
     if (!mayWait) asked(() => checkOnline(device));
     const { capabilities } = device;
-    if (capabilities === null || model === null) return { job, device, model, program: null, deadline_ms };
+    if (capabilities === null || model === null) return { job, device, model, ready: null, deadline_ms };
     const ready = await programs.of(model, capabilities.ranges).catch(refused);
-    const program = ready?.program ?? null;
-    if (program !== null && flaw === null)
-      for (const against of scheduleFlaws(job, program, capabilities)) refuse(against);
-    return { job, device, model, program, deadline_ms };
+    if (ready !== null && flaw === null)
+      for (const against of scheduleFlaws(job, ready.program, capabilities)) refuse(against);
+    return { job, device, model, ready, deadline_ms };
   }
 
   async calibration(

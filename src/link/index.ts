@@ -7,6 +7,7 @@ export { connect } from './link.ts';
 export type { ConnectOptions, Link, LinkIdentity } from './link.ts';
 export { LinkError, linkErrorCodes } from './session/link-error.ts';
 export type { LinkErrorCode, LinkErrorOptions, LinkOutcome } from './session/link-error.ts';
+export type { LoadForecast } from './transfers/load-choice.ts';
 export { ImageCache } from './transfers/image-cache.ts';
 export { sumLinkCounters } from './session/counters.ts';
 export type { LinkCounters } from './session/counters.ts';

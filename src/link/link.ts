@@ -13,7 +13,8 @@ import { LinkError } from './session/link-error.ts';
 import { Priority } from './session/send-queue.ts';
 import { Session } from './session/session.ts';
 import { ImageCache } from './transfers/image-cache.ts';
-import { loadImage } from './transfers/image-load.ts';
+import { forecastImageLoad, loadImage } from './transfers/image-load.ts';
+import type { LoadForecast } from './transfers/load-choice.ts';
 import { clearLeftovers, stopRun } from './transfers/run-commands.ts';
 import { imageIdBytes } from './transfers/run-request.ts';
 import { referenceOrder, scheduleOrder, type RunOrder } from './transfers/run-order.ts';
@@ -62,6 +63,8 @@ export interface Link {
    * where the device holds an image close to it that was loaded over `images`.
    */
   load(image: Uint8Array, options: LoadOptions): Promise<LoadOutcome>;
+  /** What load() of a program with this id would send now. Sends no byte of it. */
+  forecastLoad(image: Uint8Array, id: string): Promise<LoadForecast>;
   /** Makes a staged program the active one; with `expectActiveId` only if that one is active now. */
   activate(programId: string, expectActiveId?: string): Promise<void>;
   /** Runs a schedule and returns its records once their digest agrees with the device's. One run at a time. */
@@ -145,6 +148,10 @@ class SessionLink implements Link {
 
   load(image: Uint8Array, options: LoadOptions): Promise<LoadOutcome> {
     return this.#exclusively('load', () => loadImage(this.#session, image, options, this.#images));
+  }
+
+  forecastLoad(image: Uint8Array, id: string): Promise<LoadForecast> {
+    return forecastImageLoad(this.#session, image, imageIdBytes(id), this.#images);
   }
 
   async activate(programId: string, expectActiveId?: string): Promise<void> {

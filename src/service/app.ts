@@ -34,6 +34,7 @@ import { jobBatchRoutes } from './routes/job-batches.ts';
 import { jobChangeRoutes } from './routes/job-changes.ts';
 import { jobRecordRoutes } from './routes/job-records.ts';
 import { jobRoutes } from './routes/jobs.ts';
+import { jobValidationRoutes } from './routes/job-validation.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { leaseRoutes } from './routes/leases.ts';
 import { liveRoutes } from './routes/live.ts';
@@ -107,6 +108,7 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   await app.register(modelRoutes(context));
   await app.register(jobRoutes(context));
   await app.register(jobBatchRoutes(context));
+  await app.register(jobValidationRoutes(context));
   await app.register(jobChangeRoutes(context));
   await app.register(jobRecordRoutes(context));
   await app.register(sampleRoutes(context));

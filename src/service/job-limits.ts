@@ -9,11 +9,16 @@ const ASK_AGAIN_S = 5;
 
 /**
  * Inside the transaction of a new job, after it was added: undone when it is one too many.
+ * @param more jobs that are not there, and would be
  * @throws {ProblemError} queue-full
  */
-export async function checkQueuedJobs(tx: Repositories, { keyId, limits }: Identity): Promise<void> {
+export async function checkQueuedJobs(
+  tx: Pick<Repositories, 'jobs'>,
+  { keyId, limits }: Identity,
+  more = 0,
+): Promise<void> {
   const max = limits.queuedJobsMax;
-  if (max === null || (await tx.jobs.countWaiting(keyId)) <= max) return;
+  if (max === null || (await tx.jobs.countWaiting(keyId)) + more <= max) return;
   throw new ProblemError('queue-full', `${max} jobs of the key wait already, which is its limit.`, {
     retryAfter_s: ASK_AGAIN_S,
   });

@@ -50,6 +50,8 @@ export class FakeDevice implements RelaxDevice {
   failAfterSamples: Error | null = null;
   /** Samples that were told before the end of a run, over all runs. */
   samplesTold = 0;
+  /** What it says of a load; absent: nothing. */
+  forecastLoad?: RelaxDevice['forecastLoad'];
   readonly #listeners = new Set<() => void>();
   #released = Promise.withResolvers<void>();
   #started = Promise.withResolvers<void>();

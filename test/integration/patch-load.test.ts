@@ -132,6 +132,26 @@ describe('a load', () => {
     expect(await bench.load(late, second)).toMatchObject({ skipped: true, sentBytes: 0 });
   });
 
+  it('sends what was forecast', async () => {
+    const bench = new Bench();
+    const link = await bench.plug();
+    const forecast = (image: Uint8Array) => bench.clock.settle(link.forecastLoad(image, id(image)));
+    for (const [image, sends] of [
+      [first, 'image'],
+      [second, 'patch'],
+      [first, 'nothing'],
+    ] as const) {
+      const told = await forecast(image);
+      expect(told.sends).toBe(sends);
+      expect(await bench.load(link, image)).toMatchObject({
+        sentBytes: told.bytes,
+        patched: sends === 'patch',
+        skipped: sends === 'nothing',
+      });
+      if (sends === 'image') await bench.activate(link, image);
+    }
+  });
+
   it('is the image after a restart of the host, when patches are not wanted, and when a patch saves too little', async () => {
     const bench = new Bench();
     const link = await bench.plug();

@@ -123,6 +123,11 @@ export class FakeLink implements Link {
       duration_ms: 1,
     };
   }
+  async forecastLoad(image: Uint8Array, id: string): ReturnType<Link['forecastLoad']> {
+    this.calls.push('forecast');
+    this.#throwNext();
+    return this.#staged.has(id) ? { sends: 'nothing', bytes: 0 } : { sends: 'image', bytes: image.length };
+  }
   async activate(): Promise<void> {
     this.calls.push('activate');
   }

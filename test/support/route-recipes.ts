@@ -64,6 +64,14 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     }),
     status: 200,
   },
+  'POST /v1/jobs/validate': {
+    // A device that the key may not use is a problem in the answer.
+    ask: async (kitchen, caller) => ({
+      path: '/v1/jobs/validate',
+      body: jobBody(await kitchen.model(caller)),
+    }),
+    status: 200,
+  },
   'GET /v1/jobs': get('/v1/jobs'),
   'GET /v1/jobs/:id': ofEndedJob(''),
   'POST /v1/jobs/:id/cancel': {

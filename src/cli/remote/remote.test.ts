@@ -138,6 +138,29 @@ describe('thermoloop program and models', () => {
 });
 
 describe('thermoloop sample', () => {
+  it('with --dry-run says what would become of the job, and draws nothing', async () => {
+    const jobs = () => thermoloop('jobs', 'list', '--json').then((said) => json(said)['items']);
+    const before = await jobs();
+    const said = await thermoloop(...sample('--count', '20', '--dry-run'));
+    expect([said.code, said.err]).toEqual([0, expect.not.stringContaining('sample')]);
+    expect(said.out).toMatch(/would be taken\n.*chip-0 \(twin\)/);
+    expect(said.out).toMatch(/couplings +rms 0\.0e\+0 E0/);
+    expect(said.out).toMatch(/upload +nothing: the device has it|upload +image of \d+ B/);
+    const wrong = await thermoloop(...sample('--count', '20', '--temperature', '3', '--dry-run', '--json'));
+    expect(wrong.code).toBe(1);
+    expect(json(wrong)).toMatchObject({
+      ok: false,
+      problems: [{ code: 'validation-failed', errors: [{ pointer: '/noiseTemperature' }] }],
+      schedule: null,
+    });
+    expect(await jobs()).toEqual(before);
+  });
+
+  it('without a file for the samples is wrong use', async () => {
+    const said = await thermoloop(...sample('--count', '20'));
+    expect([said.code, said.err]).toEqual([2, expect.stringMatching(/--dry-run/)]);
+  });
+
   it('uploads, samples, downloads, and says what came out', async () => {
     const said = await thermoloop(...sample('--count', '20', '--seed', '7', '--heat', '-o', 'samples.npz'));
     expect(said.code).toBe(0);

@@ -2716,6 +2716,96 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/jobs/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What would become of a job: a dry run that queues nothing
+         * @description Asks all that POST /v1/jobs asks and answers 200 with every problem, also of what is no job at all; then rounding error, device time, bytes on the line, place in the queue, holds and energy, as far as they are known.
+         *
+         *     Scope: `job:submit`.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["JobSubmissionInput"];
+                };
+            };
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["JobValidation"];
+                    };
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description service-stopping */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/jobs/{id}/cancel": {
         parameters: {
             query?: never;
@@ -7242,6 +7332,200 @@ export interface components {
                 }[];
             }[];
         };
+        JobValidationInput: {
+            /** @description Submitted now, the job would be taken */
+            ok: boolean;
+            /** @description All of them; a submission is answered with the first. Pointers are into the job */
+            problems: components["schemas"]["ProblemInput"][];
+            /** @description With every default filled in; null: it is no job */
+            request: {
+                [key: string]: unknown;
+            } | null;
+            device: string | null;
+            backend: ("chip" | "twin" | "replay") | null;
+            /** @description In the device's codes; null: model or device are not known, or it has never answered */
+            rounding: {
+                coupling: {
+                    /** @description The largest magnitude that fits; null: not limited */
+                    limit_E0: number | null;
+                    /** @description Values beyond it. Nothing is clipped: the job is refused */
+                    beyond: number;
+                    /** @description How much clipping would take from the worst of them */
+                    beyondMax_E0: number;
+                    /** @description Values other than zero that become code 0 */
+                    lost: number;
+                    /** @description Null where values are beyond the limit */
+                    error: {
+                        /** @description Over all values; of the couplings over all pairs i < j */
+                        rms_E0: number;
+                        /** @description Over the rms of the values */
+                        rms_ratio: number;
+                        max_E0: number;
+                        /** @description Over the largest magnitude of the block */
+                        max_ratio: number;
+                        /** @description Where it is largest: [i, j] of a coupling, [i] of a unit, [] of kT */
+                        worst: number[];
+                    } | null;
+                };
+                bias: {
+                    /** @description The largest magnitude that fits; null: not limited */
+                    limit_E0: number | null;
+                    /** @description Values beyond it. Nothing is clipped: the job is refused */
+                    beyond: number;
+                    /** @description How much clipping would take from the worst of them */
+                    beyondMax_E0: number;
+                    /** @description Values other than zero that become code 0 */
+                    lost: number;
+                    /** @description Null where values are beyond the limit */
+                    error: {
+                        /** @description Over all values; of the couplings over all pairs i < j */
+                        rms_E0: number;
+                        /** @description Over the rms of the values */
+                        rms_ratio: number;
+                        max_E0: number;
+                        /** @description Over the largest magnitude of the block */
+                        max_ratio: number;
+                        /** @description Where it is largest: [i, j] of a coupling, [i] of a unit, [] of kT */
+                        worst: number[];
+                    } | null;
+                };
+                j2: {
+                    /** @description The largest magnitude that fits; null: not limited */
+                    limit_E0: number | null;
+                    /** @description Values beyond it. Nothing is clipped: the job is refused */
+                    beyond: number;
+                    /** @description How much clipping would take from the worst of them */
+                    beyondMax_E0: number;
+                    /** @description Values other than zero that become code 0 */
+                    lost: number;
+                    /** @description Null where values are beyond the limit */
+                    error: {
+                        /** @description Over all values; of the couplings over all pairs i < j */
+                        rms_E0: number;
+                        /** @description Over the rms of the values */
+                        rms_ratio: number;
+                        max_E0: number;
+                        /** @description Over the largest magnitude of the block */
+                        max_ratio: number;
+                        /** @description Where it is largest: [i, j] of a coupling, [i] of a unit, [] of kT */
+                        worst: number[];
+                    } | null;
+                };
+                j4: {
+                    /** @description The largest magnitude that fits; null: not limited */
+                    limit_E0: number | null;
+                    /** @description Values beyond it. Nothing is clipped: the job is refused */
+                    beyond: number;
+                    /** @description How much clipping would take from the worst of them */
+                    beyondMax_E0: number;
+                    /** @description Values other than zero that become code 0 */
+                    lost: number;
+                    /** @description Null where values are beyond the limit */
+                    error: {
+                        /** @description Over all values; of the couplings over all pairs i < j */
+                        rms_E0: number;
+                        /** @description Over the rms of the values */
+                        rms_ratio: number;
+                        max_E0: number;
+                        /** @description Over the largest magnitude of the block */
+                        max_ratio: number;
+                        /** @description Where it is largest: [i, j] of a coupling, [i] of a unit, [] of kT */
+                        worst: number[];
+                    } | null;
+                };
+                noiseTemperature: {
+                    /** @description The largest magnitude that fits; null: not limited */
+                    limit_E0: number | null;
+                    /** @description Values beyond it. Nothing is clipped: the job is refused */
+                    beyond: number;
+                    /** @description How much clipping would take from the worst of them */
+                    beyondMax_E0: number;
+                    /** @description Values other than zero that become code 0 */
+                    lost: number;
+                    /** @description Null where values are beyond the limit */
+                    error: {
+                        /** @description Over all values; of the couplings over all pairs i < j */
+                        rms_E0: number;
+                        /** @description Over the rms of the values */
+                        rms_ratio: number;
+                        max_E0: number;
+                        /** @description Over the largest magnitude of the block */
+                        max_ratio: number;
+                        /** @description Where it is largest: [i, j] of a coupling, [i] of a unit, [] of kT */
+                        worst: number[];
+                    } | null;
+                };
+            } | null;
+            /** @description Null: the schedule does not fit the device, or nobody knows */
+            schedule: {
+                samples: number;
+                /** @description In one sample, the switch-on read among them */
+                reads: number;
+                perSample_s: number;
+                /** @description Device time of all samples; with a target of the most there may be */
+                total_s: number;
+                step_s: number;
+                /** @description What the code comes to, over the model's own kT */
+                noiseTemperature_ratio: number;
+                /** @description Packed, on the line, without framing */
+                sampleBytes: number;
+            } | null;
+            /** @description If it ran next, going by what the device holds now */
+            upload: {
+                /** @enum {string} */
+                sends: "nothing" | "patch" | "image";
+                /** @description Without framing */
+                bytes: number;
+            } | null;
+            /** @description Why that is not known */
+            uploadReason: string | null;
+            line: {
+                /** @description Most that the line carries; null: its address does not tell (TCP, USB) */
+                rate_Bps: number | null;
+                /** @description At least */
+                upload_s: number | null;
+                /** @description At least */
+                samples_s: number | null;
+            };
+            /** @description Null: there is no such device */
+            queue: {
+                /** @description Queued jobs of higher priority, and of its own (keys take turns), 1000 at most */
+                jobsAhead: number;
+                calibrationsAhead: number;
+                /** @description Something has the device now */
+                running: boolean;
+                /** @description Until its turn at the latest */
+                startsIn_s: number | null;
+                /** @description From its start to its stored end */
+                takes_s: number | null;
+                /** @description Jobs of late on the device that the times were taken from */
+                paceJobs: number;
+                /** @description Why a time is not known */
+                reason: string | null;
+            } | null;
+            /** @description What would keep it from its turn now */
+            holds: {
+                /** @enum {string} */
+                reason: "device-offline" | "device-stopped" | "maintenance" | "lease" | "condition" | "calibration" | "thermal" | "budget";
+                detail: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                since: string;
+                /** @description When it ends, where that is known */
+                until: string | null;
+            }[];
+            energy: {
+                /** @description Electrical: that power over schedule.total_s. Not the heat of the samples */
+                run_J: number | null;
+                /** @description As its sensors measured it last, on all rails that they name */
+                power_W: number | null;
+                measuredAt: string | null;
+                /** @description Why it is not known */
+                reason: string | null;
+            };
+        };
         ProblemKindInput: {
             code: string;
             status: number;
@@ -8600,6 +8884,200 @@ export interface components {
                     };
                 }[];
             }[];
+        };
+        JobValidation: {
+            /** @description Submitted now, the job would be taken */
+            ok: boolean;
+            /** @description All of them; a submission is answered with the first. Pointers are into the job */
+            problems: components["schemas"]["Problem"][];
+            /** @description With every default filled in; null: it is no job */
+            request: {
+                [key: string]: unknown;
+            } | null;
+            device: string | null;
+            backend: ("chip" | "twin" | "replay") | null;
+            /** @description In the device's codes; null: model or device are not known, or it has never answered */
+            rounding: {
+                coupling: {
+                    /** @description The largest magnitude that fits; null: not limited */
+                    limit_E0: number | null;
+                    /** @description Values beyond it. Nothing is clipped: the job is refused */
+                    beyond: number;
+                    /** @description How much clipping would take from the worst of them */
+                    beyondMax_E0: number;
+                    /** @description Values other than zero that become code 0 */
+                    lost: number;
+                    /** @description Null where values are beyond the limit */
+                    error: {
+                        /** @description Over all values; of the couplings over all pairs i < j */
+                        rms_E0: number;
+                        /** @description Over the rms of the values */
+                        rms_ratio: number;
+                        max_E0: number;
+                        /** @description Over the largest magnitude of the block */
+                        max_ratio: number;
+                        /** @description Where it is largest: [i, j] of a coupling, [i] of a unit, [] of kT */
+                        worst: number[];
+                    } | null;
+                };
+                bias: {
+                    /** @description The largest magnitude that fits; null: not limited */
+                    limit_E0: number | null;
+                    /** @description Values beyond it. Nothing is clipped: the job is refused */
+                    beyond: number;
+                    /** @description How much clipping would take from the worst of them */
+                    beyondMax_E0: number;
+                    /** @description Values other than zero that become code 0 */
+                    lost: number;
+                    /** @description Null where values are beyond the limit */
+                    error: {
+                        /** @description Over all values; of the couplings over all pairs i < j */
+                        rms_E0: number;
+                        /** @description Over the rms of the values */
+                        rms_ratio: number;
+                        max_E0: number;
+                        /** @description Over the largest magnitude of the block */
+                        max_ratio: number;
+                        /** @description Where it is largest: [i, j] of a coupling, [i] of a unit, [] of kT */
+                        worst: number[];
+                    } | null;
+                };
+                j2: {
+                    /** @description The largest magnitude that fits; null: not limited */
+                    limit_E0: number | null;
+                    /** @description Values beyond it. Nothing is clipped: the job is refused */
+                    beyond: number;
+                    /** @description How much clipping would take from the worst of them */
+                    beyondMax_E0: number;
+                    /** @description Values other than zero that become code 0 */
+                    lost: number;
+                    /** @description Null where values are beyond the limit */
+                    error: {
+                        /** @description Over all values; of the couplings over all pairs i < j */
+                        rms_E0: number;
+                        /** @description Over the rms of the values */
+                        rms_ratio: number;
+                        max_E0: number;
+                        /** @description Over the largest magnitude of the block */
+                        max_ratio: number;
+                        /** @description Where it is largest: [i, j] of a coupling, [i] of a unit, [] of kT */
+                        worst: number[];
+                    } | null;
+                };
+                j4: {
+                    /** @description The largest magnitude that fits; null: not limited */
+                    limit_E0: number | null;
+                    /** @description Values beyond it. Nothing is clipped: the job is refused */
+                    beyond: number;
+                    /** @description How much clipping would take from the worst of them */
+                    beyondMax_E0: number;
+                    /** @description Values other than zero that become code 0 */
+                    lost: number;
+                    /** @description Null where values are beyond the limit */
+                    error: {
+                        /** @description Over all values; of the couplings over all pairs i < j */
+                        rms_E0: number;
+                        /** @description Over the rms of the values */
+                        rms_ratio: number;
+                        max_E0: number;
+                        /** @description Over the largest magnitude of the block */
+                        max_ratio: number;
+                        /** @description Where it is largest: [i, j] of a coupling, [i] of a unit, [] of kT */
+                        worst: number[];
+                    } | null;
+                };
+                noiseTemperature: {
+                    /** @description The largest magnitude that fits; null: not limited */
+                    limit_E0: number | null;
+                    /** @description Values beyond it. Nothing is clipped: the job is refused */
+                    beyond: number;
+                    /** @description How much clipping would take from the worst of them */
+                    beyondMax_E0: number;
+                    /** @description Values other than zero that become code 0 */
+                    lost: number;
+                    /** @description Null where values are beyond the limit */
+                    error: {
+                        /** @description Over all values; of the couplings over all pairs i < j */
+                        rms_E0: number;
+                        /** @description Over the rms of the values */
+                        rms_ratio: number;
+                        max_E0: number;
+                        /** @description Over the largest magnitude of the block */
+                        max_ratio: number;
+                        /** @description Where it is largest: [i, j] of a coupling, [i] of a unit, [] of kT */
+                        worst: number[];
+                    } | null;
+                };
+            } | null;
+            /** @description Null: the schedule does not fit the device, or nobody knows */
+            schedule: {
+                samples: number;
+                /** @description In one sample, the switch-on read among them */
+                reads: number;
+                perSample_s: number;
+                /** @description Device time of all samples; with a target of the most there may be */
+                total_s: number;
+                step_s: number;
+                /** @description What the code comes to, over the model's own kT */
+                noiseTemperature_ratio: number;
+                /** @description Packed, on the line, without framing */
+                sampleBytes: number;
+            } | null;
+            /** @description If it ran next, going by what the device holds now */
+            upload: {
+                /** @enum {string} */
+                sends: "nothing" | "patch" | "image";
+                /** @description Without framing */
+                bytes: number;
+            } | null;
+            /** @description Why that is not known */
+            uploadReason: string | null;
+            line: {
+                /** @description Most that the line carries; null: its address does not tell (TCP, USB) */
+                rate_Bps: number | null;
+                /** @description At least */
+                upload_s: number | null;
+                /** @description At least */
+                samples_s: number | null;
+            };
+            /** @description Null: there is no such device */
+            queue: {
+                /** @description Queued jobs of higher priority, and of its own (keys take turns), 1000 at most */
+                jobsAhead: number;
+                calibrationsAhead: number;
+                /** @description Something has the device now */
+                running: boolean;
+                /** @description Until its turn at the latest */
+                startsIn_s: number | null;
+                /** @description From its start to its stored end */
+                takes_s: number | null;
+                /** @description Jobs of late on the device that the times were taken from */
+                paceJobs: number;
+                /** @description Why a time is not known */
+                reason: string | null;
+            } | null;
+            /** @description What would keep it from its turn now */
+            holds: {
+                /** @enum {string} */
+                reason: "device-offline" | "device-stopped" | "maintenance" | "lease" | "condition" | "calibration" | "thermal" | "budget";
+                detail: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                since: string;
+                /** @description When it ends, where that is known */
+                until: string | null;
+            }[];
+            energy: {
+                /** @description Electrical: that power over schedule.total_s. Not the heat of the samples */
+                run_J: number | null;
+                /** @description As its sensors measured it last, on all rails that they name */
+                power_W: number | null;
+                measuredAt: string | null;
+                /** @description Why it is not known */
+                reason: string | null;
+            };
         };
         ProblemKind: {
             code: string;

@@ -8,7 +8,13 @@ import type { Session } from '../session/session.ts';
 import type { ImageCache } from './image-cache.ts';
 import { uploadImage } from './image-upload.ts';
 import { imageIdBytes } from './run-request.ts';
-import { chooseLoad, type LoadChoice } from './load-choice.ts';
+import {
+  chooseLoad,
+  forecastLoad,
+  type ChoiceFacts,
+  type LoadChoice,
+  type LoadForecast,
+} from './load-choice.ts';
 import type { LoadOptions, LoadOutcome } from './types.ts';
 
 /** What a device may say against a patch that it would say against the image as well. */
@@ -66,10 +72,31 @@ async function choose(
   if (kind === 'field') return { bank: bank ?? 0 };
   const canPatch = patch && (session.hello.features & Feature.PATCH) !== 0;
   if (bank !== undefined && !canPatch) return { bank };
+  const facts = await factsOf(session, id, image, canPatch ? images : null);
+  return inSlices(chooseLoad({ ...facts, bank }), session.clock, CHOICE_SLICE_MS);
+}
+
+/** What loadImage would send of a program now; asks the device what it holds. Rejects with LinkError. */
+export async function forecastImageLoad(
+  session: Session,
+  image: Uint8Array,
+  id: Uint8Array,
+  images: ImageCache,
+): Promise<LoadForecast> {
+  const canPatch = (session.hello.features & Feature.PATCH) !== 0;
+  const facts = await factsOf(session, id, image, canPatch ? images : null);
+  return inSlices(forecastLoad(facts), session.clock, CHOICE_SLICE_MS);
+}
+
+/** @param images null: no patch is wanted */
+async function factsOf(
+  session: Session,
+  id: Uint8Array,
+  image: Uint8Array,
+  images: ImageCache | null,
+): Promise<ChoiceFacts> {
   const status = await session.request('GetStatus', { type: 'getStatus', value: {} }, 'deviceStatus');
-  const imageOf = (of: string): Uint8Array | undefined => (canPatch ? images.get(of) : undefined);
-  const steps = chooseLoad({ id, image, banks: status.bank, bank, imageOf });
-  return inSlices(steps, session.clock, CHOICE_SLICE_MS);
+  return { id, image, banks: status.bank, imageOf: (of) => images?.get(of) };
 }
 
 /** The device is there and takes no such patch, whatever its reason: the image itself is the answer. */

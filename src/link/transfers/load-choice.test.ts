@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { atOnce } from '../../clock/slices.ts';
 import { ImageKind, LoadState, type Bank } from '../messages/index.ts';
-import { chooseLoad, type ChoiceFacts } from './load-choice.ts';
+import { chooseLoad, forecastLoad, type ChoiceFacts, type LoadForecast } from './load-choice.ts';
 
 const { EMPTY, LOADING, STAGED, ACTIVE } = LoadState;
 const A = new Uint8Array(1_000).fill(1);
@@ -71,5 +71,32 @@ describe('chooseLoad', () => {
     const changed = (bytes: number) => choose(banks, { image: A.slice().fill(9, 0, bytes) });
     expect(changed(747)).toEqual([1, 'aa', 750]); // head 1, length 2
     expect(changed(748)).toEqual([1]);
+  });
+});
+
+describe('forecastLoad', () => {
+  const imageOf = (id: string): Uint8Array | undefined => images[id];
+  it.each<[string, Bank[], LoadForecast]>([
+    ['a patch', [bank(0, ACTIVE, 'aa'), bank(1, EMPTY)], { sends: 'patch', bytes: 13 }],
+    ['an image', [bank(0, ACTIVE, 'dd'), bank(1, EMPTY)], { sends: 'image', bytes: 1_000 }],
+    ['nothing that is there', [bank(0, ACTIVE, 'aa'), bank(1, STAGED, 'cc')], { sends: 'nothing', bytes: 0 }],
+    [
+      'the rest of an image',
+      [bank(0, ACTIVE, 'aa'), bank(1, LOADING, 'cc', { receivedBytes: 990 })],
+      { sends: 'image', bytes: 10 },
+    ],
+    [
+      'the rest of a patch',
+      [bank(0, ACTIVE, 'aa'), bank(1, LOADING, 'cc', { receivedBytes: 12, patch: true })],
+      { sends: 'patch', bytes: 1 },
+    ],
+    [
+      'a patch instead of the rest of an image',
+      [bank(0, ACTIVE, 'aa'), bank(1, LOADING, 'cc', { receivedBytes: 900 })],
+      { sends: 'patch', bytes: 13 },
+    ],
+    ['an image to a device that tells of no banks', [], { sends: 'image', bytes: 1_000 }],
+  ])('tells of %s', (_, banks, expected) => {
+    expect(atOnce(forecastLoad({ id: idOf('cc'), image: target, banks, imageOf }))).toEqual(expected);
   });
 });

@@ -40,6 +40,24 @@ export function* chooseLoad(facts: ChoiceFacts): Generator<undefined, LoadChoice
   return best;
 }
 
+/** What a load would send as things are. */
+export interface LoadForecast {
+  sends: 'nothing' | 'patch' | 'image';
+  /** Of image or patch, without what has arrived already, and without the framing. */
+  bytes: number;
+}
+
+/** The same choice, and what is still to be sent for it; pauses often. */
+export function* forecastLoad(facts: ChoiceFacts): Generator<undefined, LoadForecast> {
+  const { bank, patch } = yield* chooseLoad(facts);
+  const target = facts.banks.find((each) => each.index === bank && holds(each, facts.id));
+  if (target !== undefined && isWhole(target)) return { sends: 'nothing', bytes: 0 };
+  const arrived_bytes =
+    target !== undefined && target.patch === (patch !== undefined) ? target.receivedBytes : 0;
+  const { length } = patch?.stream ?? facts.image;
+  return { sends: patch === undefined ? 'image' : 'patch', bytes: Math.max(0, length - arrived_bytes) };
+}
+
 /** The banks that cost least to overwrite, ascending; the one that holds the image or a part of it costs nothing. */
 function targetsOf({ banks, bank, id }: ChoiceFacts): Bank[] {
   if (bank !== undefined) return banks.filter(({ index }) => index === bank);

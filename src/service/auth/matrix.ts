@@ -115,6 +115,7 @@ export const routeAccess: Readonly<Record<string, Access>> = {
   'DELETE /v1/models/:digest': ['model:delete', 'model:delete:all'],
   'POST /v1/jobs': ['job:submit'],
   'POST /v1/jobs/batch': ['job:submit'],
+  'POST /v1/jobs/validate': ['job:submit'],
   'GET /v1/jobs': ['job:read'],
   'GET /v1/jobs/:id': ['job:read'],
   'PATCH /v1/jobs/:id': ['job:submit', 'job:cancel:all'],

@@ -1,6 +1,26 @@
-// The part of docs/api.md about jobs that are there: editing them, and what is kept about how they went.
+// The part of docs/api.md about jobs: trying one out, many at once, editing those that are there, and what is kept about how
+// they went.
 
-export const jobsReference = `<!-- example: post /v1/jobs/batch -->
+export const jobsReference = `### What would become of a job
+
+\`POST /v1/jobs/validate\` takes the body of a submission and answers 200 with what would become of it. Nothing is queued and nothing is loaded.
+
+<!-- example: post /v1/jobs/validate -->
+\`\`\`json
+{"model": "sha256:...", "device": {"id": "chip-0"}, "relax": {"duration_s": 2.5e-6}, "samples": {"count": 200}}
+\`\`\`
+
+* \`ok\`, and \`problems\`: all that speaks against it, also that it is no job at all, each with its place. A submission is answered with the first.
+* \`rounding\`: block by block the error of the values in the device's codes, rms and largest, in E0 and as a share, with the pair where it is largest; how many
+  become zero, and how many are beyond what the device offers. Nothing is ever clipped: a model with such a value is refused.
+* \`schedule\`: device time and bytes of the samples. \`upload\`: what would be loaded if it ran next (nothing, a patch or the image), as the device says what it holds
+  now. \`line\` has the seconds of both where the address tells the rate.
+* \`queue\`: who is before it, and when its turn comes at the latest, by the jobs of late on the device; \`holds\`: what would keep it from that.
+* \`energy\`: joules of the run at the power that the sensors measure now, when the device may be idle. What is not known is null, with a reason.
+
+### Jobs in batches, and afterwards
+
+<!-- example: post /v1/jobs/batch -->
 \`\`\`json
 {"jobs": [
   {"model": "sha256:...", "device": {"id": "chip-0"}, "relax": {"duration_s": 2.5e-6}, "samples": {"count": 50}, "seed": 1},

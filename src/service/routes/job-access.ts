@@ -87,6 +87,7 @@ export function mayUsePriority({ limits }: Identity, priority: JobPriorityName):
     'forbidden',
     `The key is limited to jobs of priority ${maxPriority}, not ${priority}.`,
     {
+      errors: [{ pointer: '/priority', detail: `is ${priority}`, allowed: `${maxPriority} or less` }],
       remedy: `Use priority ${maxPriority} or less, or ask an administrator to raise maxPriority of the key.`,
     },
   );

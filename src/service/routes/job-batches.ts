@@ -6,16 +6,15 @@ import { checkEnergyBudget, checkQueuedJobs } from '../job-limits.ts';
 import { auditOf } from '../plugins/audit.ts';
 import { caller } from '../plugins/authentication.ts';
 import { nameDevices } from '../plugins/device-headers.ts';
-import { toProblem } from '../plugins/errors.ts';
 import { answerOnce, type Answer } from '../plugins/idempotency.ts';
-import { placesOfIssues } from '../plugins/validation-places.ts';
-import { problemDocument, ProblemError } from '../problems/problem.ts';
+import { ProblemError } from '../problems/problem.ts';
 import { checkStorageQuota, samplesBytes } from '../quota.ts';
 import { creatingHeaders, guardProblems, problemContent } from '../schemas/common.ts';
 import { batchAnswer, jobBackend, jobBatch, jobSubmission, jobView } from '../schemas/jobs.ts';
 import type { RouteContext } from './common.ts';
 import { mayUseDevice } from './device-use.ts';
 import { clientId, mayUsePriority } from './job-access.ts';
+import { documentOf, malformed, problemOfJob } from './job-problems.ts';
 
 export function jobBatchRoutes(context: RouteContext): FastifyPluginAsyncZod {
   const { runner, devices } = context;
@@ -44,7 +43,7 @@ export function jobBatchRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const answer = (outcomes: readonly (JobView | ProblemError)[]): Answer => {
           const items = outcomes.map((outcome) =>
             outcome instanceof ProblemError
-              ? { job: null, problem: problemOf(outcome, request) }
+              ? { job: null, problem: documentOf(outcome, request) }
               : { job: jobView(outcome, devices), problem: null },
           );
           const accepted = items.filter((item) => item.job !== null).length;
@@ -55,7 +54,7 @@ export function jobBatchRoutes(context: RouteContext): FastifyPluginAsyncZod {
           const batch = await looked(context, request, request.body.jobs);
           const { keyId } = caller(request);
           const withProblems = (outcomes: readonly (JobView | Error)[]) =>
-            outcomes.map((outcome) => (outcome instanceof Error ? itemProblem(outcome, request) : outcome));
+            outcomes.map((outcome) => (outcome instanceof Error ? problemOfJob(outcome, request) : outcome));
           const outcomes = await runner.submitBatch(batch, {
             keyId,
             alongside: async (tx, rows) => {
@@ -96,9 +95,9 @@ async function looked(
   const one = async (item: unknown): Promise<BatchItem> => {
     const parsed = jobSubmission.safeParse(item);
     if (!parsed.success) throw malformed(parsed.error.issues);
-    const { id, ...submission } = parsed.data;
+    const { id, ...submission } = { ...parsed.data, priority: parsed.data.priority ?? ('normal' as const) };
     mayUseDevice(context, identity, submission.device.id);
-    mayUsePriority(identity, submission.priority ?? 'normal');
+    mayUsePriority(identity, submission.priority);
     if (id !== undefined) clientId(context, id);
     if (submission.onUnmet !== 'wait')
       await checkEnergyBudget(context.store, identity, context.clock.wall_ms());
@@ -119,25 +118,6 @@ async function looked(
       }),
     );
   return done;
-}
-
-function malformed(issues: Parameters<typeof placesOfIssues>[0]): ProblemError {
-  const errors = placesOfIssues(issues);
-  const [{ pointer = '', detail }] = errors;
-  return new ProblemError('validation-failed', `${pointer === '' ? 'the job' : pointer}: ${detail}`, {
-    errors,
-  });
-}
-
-/** @throws what is not about the item, but about the service */
-function itemProblem(error: Error, request: FastifyRequest): ProblemError {
-  const problem = toProblem(error, request);
-  if (problem.code === 'internal-error') throw error;
-  return problem;
-}
-
-function problemOf(problem: ProblemError, request: FastifyRequest): object {
-  return { ...problemDocument(problem, { instance: request.url.split('?')[0], correlationId: request.id }) };
 }
 
 const samplesOf = ({ request }: Pick<JobView, 'request'>): number =>

@@ -76,8 +76,9 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const wait_s = preferredWait_s(request);
         const { id: deviceId } = request.body.device;
         mayUseDevice(context, identity, deviceId);
-        mayUsePriority(identity, request.body.priority ?? 'normal');
-        const { id, ...submission } = request.body;
+        const priority = request.body.priority ?? 'normal';
+        mayUsePriority(identity, priority);
+        const { id, ...submission } = { ...request.body, priority };
         if (id !== undefined) clientId(context, id);
         nameDevice(reply, deviceId, devices.get(deviceId)?.backend ?? null);
         return answerOnce(context, request, reply, { body: JSON.stringify(request.body) }, async (keep) => {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { JobPriority, type JobPriorityName, type JobResult, type JobView } from '../../jobs/index.ts';
 import { energy_J } from './heat.ts';
-import { HoldReason, JobCause, JobPhase, JobState, isUlid } from '../../store/index.ts';
+import { HoldReason, JobCause, JobPhase, JobState, isUlid, type JobHold } from '../../store/index.ts';
 import type { ServiceDevice } from '../context.ts';
 import {
   clock,
@@ -194,7 +194,7 @@ const result = z
   })
   .meta({ id: 'JobResult' });
 
-const hold = z.object({
+export const hold = z.object({
   reason: z.enum(Object.values(HoldReason)),
   detail: z.string(),
   since: time,
@@ -278,6 +278,10 @@ export const jobQuery = pageQuery.extend({
   fields: jobFields,
 });
 
+export function holdView({ reason, detail, since_ms, until_ms }: JobHold): z.infer<typeof hold> {
+  return { reason, detail, since: toTime(since_ms), until: toTimeOrNull(until_ms) };
+}
+
 export function jobBackend(
   row: JobView,
   devices: ReadonlyMap<string, ServiceDevice>,
@@ -303,12 +307,7 @@ export function jobView(row: JobView, devices: ReadonlyMap<string, ServiceDevice
     phase: row.phase,
     cause: row.cause,
     failure: row.failure,
-    hold: row.hold && {
-      reason: row.hold.reason,
-      detail: row.hold.detail,
-      since: toTime(row.hold.since_ms),
-      until: toTimeOrNull(row.hold.until_ms),
-    },
+    hold: row.hold && holdView(row.hold),
     device: row.device,
     backend: jobBackend(row, devices),
     model: row.model,

@@ -5,6 +5,7 @@ import type {
   DeviceReason,
   DeviceStateName,
   LoadForecast,
+  MeasureRequest,
   OperationOptions,
   RelaxRequest,
   RelaxResult,
@@ -38,6 +39,8 @@ export interface RelaxDevice {
   relax(request: RelaxRequest, options: OperationOptions): Promise<RelaxResult>;
   /** What loading this image of a program would send now; null while this process is not connected to it. */
   forecastLoad?(image: ProgramImage): Promise<LoadForecast | null>;
+  /** Any schedule; absent where this process does not have the device. */
+  measure?(request: MeasureRequest, options: OperationOptions): Promise<RelaxResult>;
   /** Calls back after every change of the state; returns what ends it. */
   onChange(callback: () => void): () => void;
 }

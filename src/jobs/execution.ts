@@ -22,6 +22,7 @@ import type { SampleEnergies } from './sample-energies.ts';
 import { runRelax } from './relax-work.ts';
 import { isFinal } from './waiting.ts';
 import type { SampleTap } from './sample-tap.ts';
+import type { Sentinels } from './sentinels/index.ts';
 import type { JobRunnerOptions, RunnerCounters } from './runner-port.ts';
 
 /** Ends in which the line may have a part. */
@@ -40,6 +41,7 @@ export interface ExecutionParts<D extends RelaxDevice> {
   samples: SampleTap;
   announcer: Announcer;
   counters: RunnerCounters;
+  sentinels?: Pick<Sentinels<D>, 'sawProgram' | 'calibrated'>;
 }
 
 /** Where work is carried through, and by whom. */
@@ -104,6 +106,7 @@ export class Execution<D extends RelaxDevice> {
         programs,
         energies,
         samples,
+        onProgram: (program, run) => this.#parts.sentinels?.sawProgram(device.id, program, run),
         onProgress: (phase, done, total) => {
           if (running.tracker.progress?.phase !== phase) log.add(`entered ${phase}`, { phase });
           announcer.progress(running, device.id, phase, done, total);
@@ -149,6 +152,7 @@ export class Execution<D extends RelaxDevice> {
       const blob = outcome.blob === undefined ? null : await options.store.blobs.put(outcome.blob);
       ended = await ledger.succeedCalibration(calibration, outcome, blob, seen.any, by);
       counters.calibrations.succeeded++;
+      await this.#parts.sentinels?.calibrated(ended);
     } catch (error) {
       const failure = failureOf(error, signal);
       this.#warn('a calibration failed', { calibration: calibration.id, ...failure, error });

@@ -40,3 +40,4 @@ export { Driving } from './lease/driving.ts';
 export type { DrivableDevice } from './lease/driving.ts';
 export { LeaseKeeper } from './lease/keeper.ts';
 export type { DeviceLease } from './lease/keeper.ts';
+export type { DriftOfQuantity, DriftState, SentinelSettings } from './sentinels/index.ts';

@@ -10,6 +10,7 @@ import type { DeviceLease } from './lease/keeper.ts';
 import { ProgressTracker } from './progress.ts';
 import { Candidates } from './queue/candidates.ts';
 import { isExpired } from './queue/expiry.ts';
+import type { BetweenJobs } from './sentinels/index.ts';
 
 export type Work = { kind: 'job'; row: JobRow } | { kind: 'calibration'; row: CalibrationRow };
 
@@ -31,6 +32,8 @@ export interface LaneOptions<D extends RelaxDevice> {
   onTaken?: (by: Attempter) => Promise<void>;
   /** What people want of the device; absent: nobody asks. */
   controls?: Pick<DeviceControls, 'holdFor' | 'of'>;
+  /** Probes between jobs; absent: none. */
+  between?: BetweenJobs;
   /** A job was held, or put back. */
   onChanged(job: JobRow): void;
   /** Runs one piece of work to its stored end; rejects only when even that could not be stored. */
@@ -48,6 +51,7 @@ export class Lane<D extends RelaxDevice> {
   readonly #holds: QueueHolds;
   readonly #candidates: Candidates;
   #running: Running | null = null;
+  #probing: AbortController | null = null;
   #loop: Promise<void> | null = null;
   #again = false;
   /** The fence whose predecessors have been seen to. */
@@ -83,18 +87,19 @@ export class Lane<D extends RelaxDevice> {
 
   /** The device is stopped: what runs on it ends as that. */
   safeStop(): void {
-    this.#running?.abort.abort(new Stopped('safe-stop'));
+    this.#abort(new Stopped('safe-stop'));
   }
 
   /** Takes nothing more; what runs may end by itself within the grace, and is stopped then. */
   async close(grace_ms = 0): Promise<void> {
     for (const end of this.#ends) end();
     this.#closed.abort(new Stopped('shutdown'));
+    this.#probing?.abort(new Stopped('shutdown'));
     const inTime = new AbortController();
     const ended = this.#loop?.finally(() => inTime.abort());
     if (this.#running !== null && grace_ms > 0)
       await sleep(this.#options.clock, grace_ms, inTime.signal).catch(() => undefined);
-    this.#running?.abort.abort(new Stopped('shutdown'));
+    this.#abort(new Stopped('shutdown'));
     await ended;
   }
 
@@ -128,8 +133,13 @@ export class Lane<D extends RelaxDevice> {
   }
 
   #leaseChanged({ fence }: DeviceLease): void {
-    if (fence !== this.#taken) this.#running?.abort.abort(new Stopped('lease'));
+    if (fence !== this.#taken) this.#abort(new Stopped('lease'));
     this.wake();
+  }
+
+  #abort(why: Stopped): void {
+    this.#running?.abort.abort(why);
+    this.#probing?.abort(why);
   }
 
   async #settleLease(): Promise<void> {
@@ -144,6 +154,7 @@ export class Lane<D extends RelaxDevice> {
   /** Runs the first in the queue; false when there is none. */
   async #step(): Promise<boolean> {
     const work = await this.#first();
+    if (await this.#probe(work === null)) return true;
     if (work === null || !this.#ready() || !this.#mayRun(work.row)) return false;
     const running: Running = {
       id: work.row.id,
@@ -155,8 +166,7 @@ export class Lane<D extends RelaxDevice> {
     const { clock } = this.#options;
     const begun_ms = clock.now_ms();
     try {
-      const by = { host: this.#options.lease?.holder ?? null, fence: this.#taken };
-      await this.#options.run(work, running, by);
+      await this.#options.run(work, running, this.#by);
     } catch (error) {
       // Cancelled between the look and the claim, or the device taken over: what is first now is another question.
       if (!isStoreError(error, 'conflict') && !isStoreError(error, 'stale-fence')) throw error;
@@ -165,6 +175,25 @@ export class Lane<D extends RelaxDevice> {
       if (work.kind === 'job') this.#candidates.charge(work.row, clock.now_ms() - begun_ms);
     }
     return true;
+  }
+
+  /** One probe for drift, if one is due and nobody has the device to himself; false: none was. */
+  async #probe(idle: boolean): Promise<boolean> {
+    const { between } = this.#options;
+    if (between === undefined || !between.isDue(idle) || !this.#ready() || !this.#mayRun({ keyId: null }))
+      return false;
+    const abort = new AbortController();
+    this.#probing = abort;
+    try {
+      await between.probe(abort.signal, this.#by);
+    } finally {
+      this.#probing = null;
+    }
+    return true;
+  }
+
+  get #by(): Attempter {
+    return { host: this.#options.lease?.holder ?? null, fence: this.#taken };
   }
 
   /** Of the job whose turn it is and the first calibration the one of higher priority, then the older one. */

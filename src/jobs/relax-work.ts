@@ -41,6 +41,8 @@ export interface RelaxWork {
   job: JobRow;
   signal: AbortSignal;
   onProgress(phase: JobPhase, done: number, total: number): void;
+  /** What is on the device now. */
+  onProgram?(program: QuantisedProgram, run: RelaxResult): void;
 }
 
 export interface RelaxOutcome {
@@ -71,6 +73,7 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
     seen.end(),
   );
   const energy = await work.deviceTime.during(() => work.meter.end());
+  work.onProgram?.(program, run);
   signal.throwIfAborted();
   work.onProgress('finishing', run.samples, run.samples);
   // The heat is in kT of what was set for the run, not of the program (docs/physics.md, heat).

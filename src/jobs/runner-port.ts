@@ -1,6 +1,14 @@
 // The runner as those above it see it: submit, cancel, wait, listen. runner.ts does it.
 import type { Clock } from '../clock/clock.ts';
-import type { CalibrationRow, JobPatch, JobRow, JsonObject, Repositories, Store } from '../store/index.ts';
+import type {
+  CalibrationRow,
+  DriftEventRow,
+  JobPatch,
+  JobRow,
+  JsonObject,
+  Repositories,
+  Store,
+} from '../store/index.ts';
 import type { CalibrationProcedure } from './calibration-port.ts';
 import type { DeviceControls } from './control/controls.ts';
 import type { RelaxDevice } from './device-port.ts';
@@ -8,6 +16,7 @@ import type { DryRun } from './dry-run/answer.ts';
 import type { DeviceLease } from './lease/keeper.ts';
 import type { JobProgress, RelaxJobRequest } from './request.ts';
 import type { SampleWatcher } from './sample-tap.ts';
+import type { DriftState, SentinelSettings } from './sentinels/index.ts';
 
 export interface JobRunnerOptions<D extends RelaxDevice> {
   store: Store;
@@ -15,7 +24,7 @@ export interface JobRunnerOptions<D extends RelaxDevice> {
   /** Real time: timestamps, rates, waiting readers. */
   clock: Clock;
   /** The time of the devices where it is another one: it is held while the runner works for itself. */
-  deviceClock?: Pick<Clock, 'hold' | 'wall_ms'>;
+  deviceClock?: Pick<Clock, 'hold' | 'now_ms' | 'wall_ms' | 'after'>;
   /** By kind of calibration. */
   procedures?: Readonly<Record<string, CalibrationProcedure<D>>>;
   /** What people want of the devices; absent: nobody asks. */
@@ -32,6 +41,10 @@ export interface JobRunnerOptions<D extends RelaxDevice> {
   lookEvery_ms?: number;
   /** How long running work may go on after close(), before it is stopped and put back; 0 unless told. */
   stopGrace_ms?: number;
+  /** Probes for drift between jobs; absent: none. */
+  sentinels?: Pick<SentinelSettings, 'share'> & Partial<SentinelSettings>;
+  /** Seeds of probes, where devices take them: 64 bits that never come again. */
+  seed?: () => bigint;
   onLog?(level: 'info' | 'warn' | 'error', message: string, fields: object): void;
 }
 
@@ -44,7 +57,10 @@ export type JobEvent =
   | { type: 'job.state'; job: JobView; elsewhere: boolean }
   | { type: 'job.progress'; id: string; device: string; progress: JobProgress }
   | { type: 'calibration.state'; calibration: CalibrationView; elsewhere: boolean }
-  | { type: 'calibration.progress'; id: string; device: string; progress: JobProgress };
+  | { type: 'calibration.progress'; id: string; device: string; progress: JobProgress }
+  | { type: 'drift.round'; device: string; drift: DriftState }
+  /** A new one, or one that a calibration has ended. */
+  | { type: 'drift.event'; device: string; event: DriftEventRow };
 
 /** Written with the new row in one transaction: idempotency and audit rows. */
 export type Alongside<Row> = (tx: Repositories, row: Row) => Promise<void>;
@@ -144,6 +160,8 @@ export interface JobRunner {
   watchSamples(watcher: SampleWatcher): () => void;
   /** Kinds of calibration that can be asked for. */
   readonly calibrationKinds: readonly string[];
+  /** What probes have found of a device; null: there are none. */
+  drift(device: string): DriftState | null;
   /** Counters for monitoring. */
   counters(): RunnerCounters;
 }

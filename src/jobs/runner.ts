@@ -31,6 +31,7 @@ import type {
 } from './runner-port.ts';
 import { Expiry } from './queue/expiry.ts';
 import { SampleTap, type SampleWatcher } from './sample-tap.ts';
+import { sentinelsFor, type DriftState, type Sentinels } from './sentinels/index.ts';
 import { SampleEnergies } from './sample-energies.ts';
 import { Submission } from './submission.ts';
 import { Waiting, isFinal } from './waiting.ts';
@@ -61,6 +62,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
   };
   readonly #elsewhere: Elsewhere;
   readonly #expiry: Expiry;
+  readonly #sentinels: Sentinels<D> | null;
   readonly #closed = new AbortController();
 
   constructor(options: JobRunnerOptions<D>) {
@@ -90,6 +92,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     this.#samples = new SampleTap((error) => this.#log('error', 'a watcher of samples threw', { error }));
     const programs = (this.#programs = new Programs(store));
     this.#submission = new Submission({ store, clock, devices, programs, procedures, controls });
+    this.#sentinels = sentinelsFor(options, this.#hub, this);
     this.#execution = new Execution({
       options,
       programs,
@@ -98,6 +101,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
       ledger: this.#ledger,
       announcer: this.#announcer,
       counters: this.#counters,
+      ...(this.#sentinels !== null && { sentinels: this.#sentinels }),
     });
   }
 
@@ -109,8 +113,10 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     const { store, clock, devices, controls, leases } = this.#options;
     if (leases === undefined) await this.#endOrphans();
     for (const [id, device] of devices) {
+      const between = this.#sentinels?.add(device, () => this.#lanes.get(id)?.wake());
       const lane = new Lane<D>({
         device,
+        ...(between !== undefined && { between }),
         store,
         clock,
         ...(controls !== undefined && { controls }),
@@ -135,6 +141,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
   async close(): Promise<void> {
     this.#closed.abort(new Stopped('shutdown'));
     this.#elsewhere.close();
+    this.#sentinels?.close();
     await this.#expiry.close();
     const grace_ms = this.#options.stopGrace_ms ?? 0;
     await Promise.all([...this.#lanes.values()].map((lane) => lane.close(grace_ms)));
@@ -248,6 +255,10 @@ class Runner<D extends RelaxDevice> implements JobRunner {
 
   watchSamples(watcher: SampleWatcher): () => void {
     return this.#samples.watch(watcher);
+  }
+
+  drift(device: string): DriftState | null {
+    return this.#sentinels?.stateOf(device) ?? null;
   }
 
   counters(): RunnerCounters {

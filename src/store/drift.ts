@@ -82,8 +82,11 @@ export interface DriftRepository {
   addEvent(event: Omit<DriftEventRow, 'id' | 'endedAt_ms' | 'calibration'>): Promise<DriftEventRow>;
   findEvent(id: string): Promise<DriftEventRow | null>;
   events(filter: Page & { device?: string; open?: boolean }): Promise<DriftEventRow[]>;
-  /** Ends all that stand on a chip; returns them. */
-  endEvents(deviceUid: string, end: { at_ms: number; calibration: string | null }): Promise<DriftEventRow[]>;
+  /** Ends all that stand on a chip, of these quantities unless left out; returns them. */
+  endEvents(
+    deviceUid: string,
+    end: { at_ms: number; calibration: string | null; quantities?: readonly string[] },
+  ): Promise<DriftEventRow[]>;
   /** The same event again leaves what is there. */
   addAddendum(row: Omit<CertificateAddendumRow, 'createdAt_ms'>): Promise<CertificateAddendumRow>;
   /** Of a job, oldest first. */

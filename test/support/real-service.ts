@@ -52,6 +52,8 @@ export async function startRealService(
     THERMOLOOP_BOOTSTRAP_KEY_FILE: keyFile,
     THERMOLOOP_EXPECT_BACKEND: 'twin',
     THERMOLOOP_RATE_LIMIT: '100000',
+    // Tests of drift ask for probes.
+    THERMOLOOP_SENTINEL_SHARE: '0',
     ...env,
   };
   const log: string[] = [];

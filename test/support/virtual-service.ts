@@ -87,6 +87,8 @@ export async function startVirtualService(options: {
       THERMOLOOP_METRICS_PORT: '0',
       THERMOLOOP_BOOTSTRAP_KEY_FILE: keyFile,
       THERMOLOOP_RATE_LIMIT: '100000',
+      // Tests of drift ask for probes.
+      THERMOLOOP_SENTINEL_SHARE: '0',
     },
     readFile: () => '{}',
   });

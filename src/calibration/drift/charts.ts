@@ -3,8 +3,8 @@
 // Both start from a baseline that is itself measured, so its error is part of every standard error here. False alarms, from
 // simulation with a baseline of BASELINE_ROUNDS_MIN rounds (charts.test.ts): CUSUM one in more than 3,000 rounds on average.
 
-/** Weight of the newest round. */
-export const EWMA_WEIGHT = 0.5;
+/** Weight of the newest round: a change that one round can show is seen in that round. */
+export const EWMA_WEIGHT = 0.7;
 /**
  * Slack and decision limit of the CUSUM, in standard errors of a round. The slack is three times what the error of the baseline
  * comes to, because that stays as it is from round to round and would add up.

@@ -18,10 +18,13 @@ export interface ProgrammedUnits {
 
 /** Readout codes of one driven run, reads taken once the units have settled. */
 export interface DrivenRun {
-  /** [samples][reads][units]; times `stateScale` they are x. */
+  /** [samples][readsInAll][units]; times `stateScale` they are x. */
   codes: Int16Array;
   samples: number;
+  /** Those that belong to the pattern: `reads`, from `firstRead` on (default 0, all of them). */
   reads: number;
+  firstRead?: number;
+  readsInAll?: number;
   stateScale: number;
 }
 
@@ -145,14 +148,14 @@ export class FieldResponseSums {
 const SAMPLES_MIN = 10;
 
 function meansOf(run: DrivenRun, { j2, j4, biases }: ProgrammedUnits): PatternMeans {
-  const { codes, samples, reads, stateScale } = run;
+  const { codes, samples, reads, stateScale, firstRead = 0, readsInAll = reads } = run;
   const units = j2.length;
   const [x, felt, square] = [0, 0, 0].map(() => new Float64Array(units));
   for (let k = 0; k < samples; k++)
     for (let i = 0; i < units; i++) {
       let [position, force] = [0, 0];
       for (let r = 0; r < reads; r++) {
-        const at = codes[(k * reads + r) * units + i] * stateScale;
+        const at = codes[(k * readsInAll + firstRead + r) * units + i] * stateScale;
         position += at;
         force -= 2 * j2[i] * at + 4 * j4[i] * at * at * at + biases[i];
       }

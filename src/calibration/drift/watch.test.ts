@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { gaussianFrom } from '../../../test/support/gaussian.ts';
 import type { FieldResponse } from './field-response.ts';
 import { placeOf } from './pairs.ts';
-import { BASELINE_ROUNDS, DriftWatch, type DriftAlarm, type DriftFindings } from './watch.ts';
+import type { DriftAlarm, DriftFindings } from './readings.ts';
+import { BASELINE_ROUNDS, DriftWatch } from './watch.ts';
 
 const UNITS = 16;
 const PAIRS = (UNITS * (UNITS - 1)) / 2;

@@ -16,6 +16,24 @@ function refusal(...sources: Parameters<typeof config>): ConfigError {
 }
 
 describe('the configuration of serve', () => {
+  it('reads how closely drift is watched, and refuses what is no share', () => {
+    const sentinels = (environment: Record<string, string>) =>
+      config({ device: DEVICE }, environment).sentinels;
+    expect(sentinels({})).toEqual({ share: 0.01, period_s: 60, recalibrate: false });
+    expect(
+      sentinels({
+        THERMOLOOP_SENTINEL_SHARE: '.25',
+        THERMOLOOP_SENTINEL_PERIOD: '0.5',
+        THERMOLOOP_RECALIBRATE: 'on',
+      }),
+    ).toEqual({ share: 0.25, period_s: 0.5, recalibrate: true });
+    expect(sentinels({ THERMOLOOP_SENTINEL_SHARE: '0' }).share).toBe(0);
+    for (const share of ['0.51', '1', '-0.1', '1e-2', 'x'])
+      expect(() => sentinels({ THERMOLOOP_SENTINEL_SHARE: share })).toThrow('sentinelShare');
+    expect(() => sentinels({ THERMOLOOP_RECALIBRATE: 'yes' })).toThrow('recalibrate');
+    expect(() => sentinels({ THERMOLOOP_SENTINEL_PERIOD: '-1' })).toThrow('sentinelPeriod');
+  });
+
   it('takes the flag before the variable before the file before the default', () => {
     const file = JSON.stringify({
       device: 'tcp://file:1',

@@ -4,6 +4,8 @@ import type { RetentionPolicy } from '../../store/index.ts';
 import { databaseSettings } from './database-setting.ts';
 import { controlChannel, deviceConfigs, type DeviceConfig } from './device-config.ts';
 import { retentionSettings } from './retention-setting.ts';
+import { sentinelSettings } from './sentinel-setting.ts';
+import type { SentinelSettings } from '../../jobs/index.ts';
 import {
   check,
   ConfigError,
@@ -37,6 +39,8 @@ export interface ServeConfig {
   leaseTerm_ms: number;
   /** How long running work may go on when the service is told to stop. */
   stopGrace_ms: number;
+  /** How closely drift is watched. */
+  sentinels: SentinelSettings;
   metricsHost: string;
   metricsPort: number;
   /** Demanded of every device that has no demand of its own. */
@@ -94,6 +98,7 @@ export function serveConfig(sources: Sources): ServeConfig {
               'requests per minute, a whole number above 0',
             ),
           ),
+    sentinels: sentinelSettings(get),
     retention: retentionSettings(get),
     webhookAllow: (get('webhookAllow') ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
     tlsCert: get('tlsCert') ?? null,

@@ -120,6 +120,7 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
       deviceClock,
       procedures: calibrationProcedures,
       controls,
+      sentinels: config.sentinels,
       freeze: (...of) => captures.ofFailedJob(...of),
       onLog,
     });

@@ -63,6 +63,7 @@ export function driftContract(at: () => Fixture): void {
       expect(first).toMatchObject({ ...event(), endedAt_ms: null, calibration: null });
       expect(await drift.events({ device: 'twin-0', open: true })).toEqual([common, first]);
       const end = { at_ms: START_MS + 9000, calibration: 'C1' };
+      expect(await drift.endEvents('ab', { ...end, quantities: ['offset'] })).toEqual([]);
       const ended = [first, common].map((row) => ({ ...row, endedAt_ms: end.at_ms, calibration: 'C1' }));
       expect(await drift.endEvents('ab', end)).toEqual(ended);
       expect(await drift.endEvents('ab', end)).toEqual([]);

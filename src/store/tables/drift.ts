@@ -68,15 +68,15 @@ export function driftRepository(context: Context): DriftRepository {
       if (filter.open === false) query = query.where('ended_at_ms', 'is not', null);
       return (await query.execute()).map(toEvent);
     },
-    async endEvents(deviceUid, { at_ms, calibration }) {
-      const rows = await context
+    async endEvents(deviceUid, { at_ms, calibration, quantities }) {
+      let update = context
         .db()
         .updateTable('drift_event')
         .set({ ended_at_ms: at_ms, calibration })
         .where('device_uid', '=', deviceUid)
-        .where('ended_at_ms', 'is', null)
-        .returningAll()
-        .execute();
+        .where('ended_at_ms', 'is', null);
+      if (quantities !== undefined) update = update.where('quantity', 'in', [...quantities, '']);
+      const rows = await update.returningAll().execute();
       return rows.map(toEvent).sort((a, b) => (a.id < b.id ? -1 : 1));
     },
     async addAddendum({ jobId, event, signingKey, document }) {

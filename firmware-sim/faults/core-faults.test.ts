@@ -4,7 +4,15 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { createTwinCore } from '../chip/index.ts';
 import type { AnalogCore, CoreProgram, CoreRun, TwinCoreOptions } from '../chip/index.ts';
 import { fakeFaults, type FakeFaults } from '../../test/support/planted-faults.ts';
-import { codesOf, field, means_x, paired, profileWith, settled } from '../../test/support/chip-profiles.ts';
+import {
+  codesOf,
+  field,
+  means_x,
+  paired,
+  profileWith,
+  quiet,
+  settled,
+} from '../../test/support/chip-profiles.ts';
 import { harmonicProgram, phase, schedule } from '../../test/support/core-programs.ts';
 import { CoreFaultEffects } from './index.ts';
 
@@ -264,6 +272,57 @@ describe('coupling', () => {
         clock.advance(1000);
       }
     });
+  });
+  it.each([
+    ['codes', 150],
+    ['codes', -150],
+    ['full_scale', 0.05],
+    ['full_scale', -0.4],
+  ])('wrong by %s: %d is added, also to a coupling that is 0', async (unit, value) => {
+    const added = unit === 'codes' ? value : value * 2047;
+    near((await answers(coupling('wrong', magnitude(value, unit))))[1], answer_x(CODE + added));
+    const none = paired(UNITS, () => 0);
+    const [, codes] = await before(coupling('wrong', magnitude(value, unit)), none, push);
+    near(means_x(codes, UNITS)[1], answer_x(added));
+  });
+  it('drift by 0.2 of the full scale a second stops at 0.3, in both directions', async () => {
+    for (const sign of [1, -1]) {
+      await withCore(async (core, { registry, clock }) => {
+        core.load(coupled);
+        const rate = { value: 0.2 * sign, unit: 'full_scale_per_s' };
+        registry.inject(coupling('drift', { rate, ...magnitude(0.3, 'full_scale') }));
+        for (const error of [0, 0.2, 0.3, 0.3]) {
+          const codes = await core.run(push);
+          near(means_x(codes, UNITS)[1], answer_x(CODE + sign * error * 2047));
+          near(means_x(codes, UNITS)[3], answer_x(CODE));
+          clock.advance(1000);
+        }
+      });
+    }
+  });
+  // The program of the drift demonstration: 64 units, full scale 0.391 E0, 5 % of it on the coupling 3-7.
+  it('5 % of a full scale of 0.391 E0 on 3-7 of 64 units is 0.0196 E0 there and nothing elsewhere', async () => {
+    const [units, fullScale_E0, force_E0] = [64, 0.391, 1];
+    const plain = quiet(units);
+    const program = { ...plain, scale: { ...plain.scale, coupling_E0: fullScale_E0 / 2047 } };
+    const code = Int16Array.from({ length: units }, (_, k) => (k === 3 ? 1000 : 0));
+    const run = settled({ coupled: true, field: field(code) });
+    const faults = fakeFaults(units);
+    const core = await createTwinCore({ units, threads: 1, faults: new CoreFaultEffects(faults.registry) });
+    core.load(program);
+    const rate = { value: 0.01, unit: 'full_scale_per_s' };
+    const drift = coupling('drift', { rate, ...magnitude(0.05, 'full_scale') });
+    faults.registry.inject({ ...drift, target: { pair: [3, 7] } });
+    faults.clock.advance(60_000);
+    const x = means_x(await core.run(run), units);
+    await core.close();
+    const j = 0.05 * fullScale_E0;
+    const expected = (-j * force_E0) / (4 - j * j);
+    const stderr = Math.sqrt(1e-4 / 2 / 64); // kT = 1e-4 E0, 64 samples
+    expect(Math.abs(expected) / stderr).toBeGreaterThan(5);
+    expect(Math.abs(x[7] - expected) / stderr).toBeLessThan(4);
+    const others = x.filter((_, k) => k !== 3 && k !== 7);
+    expect(Math.max(...others.map(Math.abs)) / stderr).toBeLessThan(4.5);
   });
   it('refuses a run that the failing couplings would make unstable', async () => {
     await withCore(async (core, { registry }) => {

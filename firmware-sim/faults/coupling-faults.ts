@@ -3,30 +3,29 @@ import { DRAW, words } from '../chip/imperfections/draws.ts';
 import { pairNumber, rounded } from '../chip/imperfections/index.ts';
 import type { EffectiveCouplings } from '../chip/imperfections/index.ts';
 import type { PlantedFault } from './registry.ts';
+import { COUPLING_ERROR } from './vocabulary.ts';
 
 const CODE_MAX = 2047;
 /** Effective couplings are 16-bit. */
 const EFFECTIVE_MAX = 32767;
-/** A drifting gain stays within what `wrong` allows. */
-const GAIN_ERROR_MAX = 2;
 
 export class CouplingPatch {
   /** Equal keys: the same change. */
   readonly key: string;
   readonly #fault: PlantedFault;
-  /** Of `wrong` and `drift`: what a coupling is multiplied by. */
-  readonly #gain: number | null;
+  /** Of `wrong` and `drift`. */
+  readonly #change: Change | null;
 
   constructor(fault: PlantedFault, now_s: number) {
     this.#fault = fault;
-    this.#gain = gainOf(fault, now_s);
-    this.key = `${fault.id}:${this.#gain ?? ''}`;
+    this.#change = changeOf(fault, now_s);
+    this.key = [fault.id, this.#change?.gain, this.#change?.added_codes].join(':');
   }
 
   apply(units: number, couplings: EffectiveCouplings): EffectiveCouplings {
     const { couplingCode, couplingFractionBits } = couplings;
     const pairs = pairsOf(this.#fault, units);
-    if (this.#gain !== null) return scaled(units, couplings, pairs, this.#gain);
+    if (this.#change !== null) return changed(units, couplings, pairs, this.#change);
     const out = couplingCode.slice();
     for (const [i, j] of pairs) {
       out[i * units + j] = out[j * units + i] = this.#code(i, j) << couplingFractionBits;
@@ -46,24 +45,41 @@ export class CouplingPatch {
   }
 }
 
-function gainOf({ spec, startsAt_s }: PlantedFault, now_s: number): number | null {
-  if (spec.type === 'wrong') return 1 + (spec.magnitude?.value ?? 0);
-  if (spec.type !== 'drift') return null;
-  const error = (spec.rate?.value ?? 0) * (now_s - startsAt_s);
-  return 1 + Math.max(-GAIN_ERROR_MAX, Math.min(GAIN_ERROR_MAX, error));
+/** J becomes gain times J, plus so many codes. */
+interface Change {
+  gain: number;
+  added_codes: number;
 }
 
-/** Gains need fraction bits; what lies beyond 16 bits saturates. */
-function scaled(
+function changeOf({ spec, startsAt_s }: PlantedFault, now_s: number): Change | null {
+  const { type, magnitude, rate } = spec;
+  if (type === 'wrong') return errorOf(magnitude?.unit, magnitude?.value ?? 0);
+  if (type !== 'drift') return null;
+  const unit = rate?.unit.replace(/_per_s$/, '');
+  const most = magnitude?.value ?? mostOf(unit);
+  return errorOf(unit, Math.max(-most, Math.min(most, (rate?.value ?? 0) * (now_s - startsAt_s))));
+}
+
+function errorOf(unit: string | undefined, error: number): Change {
+  if (unit === 'ratio') return { gain: 1 + error, added_codes: 0 };
+  return { gain: 1, added_codes: unit === 'full_scale' ? error * CODE_MAX : error };
+}
+
+function mostOf(unit: string | undefined): number {
+  return unit === 'codes' || unit === 'full_scale' ? COUPLING_ERROR[unit].most : COUPLING_ERROR.ratio.most;
+}
+
+/** Such changes need fraction bits; what lies beyond 16 bits saturates. */
+function changed(
   units: number,
   { couplingCode, couplingFractionBits }: EffectiveCouplings,
   pairs: Iterable<readonly [number, number]>,
-  gain: number,
+  { gain, added_codes }: Change,
 ): EffectiveCouplings {
   const value = Float64Array.from(couplingCode, (code) => code * 2 ** -couplingFractionBits);
   for (const [i, j] of pairs) {
     for (const at of [i * units + j, j * units + i]) {
-      value[at] = Math.max(-EFFECTIVE_MAX, Math.min(EFFECTIVE_MAX, value[at] * gain));
+      value[at] = Math.max(-EFFECTIVE_MAX, Math.min(EFFECTIVE_MAX, value[at] * gain + added_codes));
     }
   }
   return rounded(

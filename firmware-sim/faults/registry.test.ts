@@ -116,6 +116,26 @@ describe('a document that is refused', () => {
       'takes no magnitude',
     ],
     ['a drift without rate', { component: 'coupling', type: 'drift' }, 'rate is missing'],
+    [
+      'a drift that stops in another unit',
+      {
+        component: 'coupling',
+        type: 'drift',
+        rate: { value: 1, unit: 'codes_per_s' },
+        magnitude: { value: 0.1, unit: 'full_scale' },
+      },
+      'a rate in codes_per_s does not stop at full_scale',
+    ],
+    [
+      'a drift that stops below 0',
+      {
+        component: 'coupling',
+        type: 'drift',
+        rate: { value: -1, unit: 'codes_per_s' },
+        magnitude: { value: -1, unit: 'codes' },
+      },
+      'magnitude.value is -1',
+    ],
     ['windows without period', { component: 'link', type: 'intermittent' }, 'period_s is missing'],
     [
       'a period of a steady fault',

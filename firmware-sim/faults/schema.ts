@@ -150,6 +150,10 @@ function checkFailure(spec: FaultSpec, cell: PossibleCell, limits: FaultLimits):
   const channel = spec.target.sensor === undefined ? '' : limits.sensors[spec.target.sensor];
   checkNumber('magnitude', what, spec.magnitude, cell.magnitude, channel, '');
   checkNumber('rate', what, spec.rate, cell.rate, channel, '_per_s');
+  if (spec.rate && spec.magnitude && spec.rate.unit !== `${spec.magnitude.unit}_per_s`) {
+    const remedy = `Give both in one unit, such as ${spec.magnitude.unit} and ${spec.magnitude.unit}_per_s.`;
+    throw invalid(`${what}: a rate in ${spec.rate.unit} does not stop at ${spec.magnitude.unit}`, remedy);
+  }
   if (cell.windows === true) {
     if (spec.period_s !== undefined) return;
     throw invalid(`${what}: period_s is missing`, `Give period_s, at least ${PERIOD_MIN_S} s.`);

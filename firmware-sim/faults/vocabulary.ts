@@ -20,8 +20,9 @@ export type FaultType = (typeof FAULT_TYPES)[number];
 /** Types that do something. */
 export type Failure = Exclude<FaultType, 'ok'>;
 
-/** `channel` stands for the unit of the sensor that is meant. */
-export type CellUnit = 'codes' | 'ratio' | 'ns' | 'reads' | 'bytes_per_s' | 'ms' | 's' | 'channel';
+/** `channel` stands for the unit of the sensor that is meant; a full scale is 2047 codes of the program that is loaded. */
+export type CellUnit =
+  'codes' | 'ratio' | 'full_scale' | 'ns' | 'reads' | 'bytes_per_s' | 'ms' | 's' | 'channel';
 
 /** A number that a fault takes, in one of its units. */
 export interface CellNumber {
@@ -97,6 +98,12 @@ const readout: Record<Failure, PossibleCell | ImpossibleCell> = {
   }),
 };
 
+/** Bounds of the error of a coupling. */
+export const COUPLING_ERROR = {
+  ratio: signed(2),
+  codes: signed(2 * CODE_MAX),
+  full_scale: signed(2),
+} as const;
 const NO_SETTLING = 'couplings are set before a run and do not settle in it';
 const coupling: Record<Failure, PossibleCell | ImpossibleCell> = {
   off: possible('the coupling does not act, in both directions'),
@@ -106,9 +113,15 @@ const coupling: Record<Failure, PossibleCell | ImpossibleCell> = {
   garbage: possible('the coupling has a random code, drawn once from the seed, whatever is programmed', {
     magnitude: takes('largest size of a code; left out, 2047', { codes: whole(1, CODE_MAX) }),
   }),
-  wrong: possible('the coupling acts (1 + ratio) times too strongly', {
-    magnitude: needs('error of the gain', { ratio: signed(2) }),
-  }),
+  wrong: possible(
+    'the coupling acts (1 + ratio) times too strongly, or as if so many codes or shares of the full scale were added',
+    {
+      magnitude: needs(
+        'error of the gain (ratio), or of the coupling itself (codes, full_scale)',
+        COUPLING_ERROR,
+      ),
+    },
+  ),
   slow: impossible(
     `${NO_SETTLING}; for slow switches give the chip a profile with timing.switchDelay_ns (docs/twin.md)`,
   ),
@@ -117,10 +130,17 @@ const coupling: Record<Failure, PossibleCell | ImpossibleCell> = {
   ),
   intermittent: possible('the coupling does not act while it fails', { windows: true }),
   drift: possible(
-    'gain error that grows from 0 with device time, as it stands when a batch of a run begins',
+    'an error as of wrong that grows from 0 with device time, as it stands when a batch of a run begins',
     {
-      rate: needs('growth of the gain error per second; the error itself stays within -2 to 2', {
+      rate: needs('growth of the error per second', {
         ratio: signed(1e3),
+        codes: signed(1e6),
+        full_scale: signed(1e3),
+      }),
+      magnitude: takes('where it stops, in the unit of the rate; left out, where a wrong coupling would', {
+        ratio: { least: 0, most: COUPLING_ERROR.ratio.most },
+        codes: { least: 0, most: COUPLING_ERROR.codes.most },
+        full_scale: { least: 0, most: COUPLING_ERROR.full_scale.most },
       }),
     },
   ),

@@ -42,6 +42,7 @@ Examples:
   thermoloop fault list --vocabulary                         every fault, with its numbers and units
   thermoloop fault inject readout stuck --unit 17 --magnitude 500codes
   thermoloop fault inject coupling wrong --pair 3,7 --magnitude 0.05ratio --duration 600
+  thermoloop fault inject coupling drift --pair 3,7 --rate 0.01full_scale_per_s --magnitude 0.05full_scale
   thermoloop fault inject link intermittent --direction to-host --period 10 --duty 0.2
   thermoloop fault list
   thermoloop fault clear fault-1

@@ -16,7 +16,7 @@ import type { DryRun } from './dry-run/answer.ts';
 import type { DeviceLease } from './lease/keeper.ts';
 import type { JobProgress, RelaxJobRequest } from './request.ts';
 import type { SampleWatcher } from './sample-tap.ts';
-import type { DriftState, SentinelSettings } from './sentinels/index.ts';
+import type { DriftState, SentinelSettings } from './sentinels/types.ts';
 
 export interface JobRunnerOptions<D extends RelaxDevice> {
   store: Store;

@@ -149,6 +149,7 @@ describe('a job that would be refused', () => {
       devices: ['other'],
       storageBytesMax: 1,
       queuedJobsMax: 0,
+      energyPerDay_J: 0,
     });
     const body = jobBody(model, { priority: 'normal', id: '0'.repeat(26) });
     const answer = await validate(body, { headers });
@@ -158,8 +159,15 @@ describe('a job that would be refused', () => {
       'validation-failed',
       'storage-quota',
       'queue-full',
+      'energy-budget-spent',
     ]);
-    expect(pointers(answer)).toEqual(['/device/id', '/priority', '/id', '/samples', '']);
+    expect(pointers(answer)).toEqual(['/device/id', '/priority', '/id', '/samples', '', '']);
+  });
+
+  it('that may wait for its budget would be held for it', async () => {
+    const { headers } = await service.addKey('researcher', [], undefined, { energyPerDay_J: 0 });
+    const answer = await validate(jobBody(model, { onUnmet: 'wait' }), { headers });
+    expect([answer.ok, answer.holds.map(({ reason }) => reason)]).toEqual([true, ['budget']]);
   });
 
   it('because its id is taken is told so', async () => {

@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { lineRate_Bps, type TelemetryMetric } from '../../device/index.ts';
 import type { DryRun, RelaxJobRequest } from '../../jobs/index.ts';
 import type { Identity, ServiceDevice } from '../context.ts';
-import { checkQueuedJobs } from '../job-limits.ts';
+import { checkEnergyBudget, checkQueuedJobs } from '../job-limits.ts';
 import { caller } from '../plugins/authentication.ts';
 import { nameDevice } from '../plugins/device-headers.ts';
 import { ProblemError } from '../problems/problem.ts';
@@ -57,7 +57,7 @@ export function jobValidationRoutes(context: RouteContext): FastifyPluginAsyncZo
         nameDevice(reply, submission.device.id, device?.backend ?? null);
         const ofKey = await flawsOfKey(context, identity, { id, ...submission });
         const run = await runner.dryRun(submission satisfies RelaxJobRequest, { keyId: identity.keyId });
-        const ofLimits = await flawsOfQueue(context, identity, id);
+        const ofLimits = await flawsOfQueue(context, identity, parsed.data);
         // What a submission says without a place is about the device: it is away, or stopped.
         const flaws = [...ofKey, ...run.flaws, ...ofLimits].map((flaw) =>
           placed(problemOfJob(flaw, request), '/device/id'),
@@ -100,11 +100,16 @@ async function flawsOfKey(
 }
 
 /** What is decided when the job is written. */
-async function flawsOfQueue({ store }: RouteContext, identity: Identity, id?: string): Promise<Error[]> {
+async function flawsOfQueue(
+  { store, clock }: RouteContext,
+  identity: Identity,
+  { id, onUnmet }: Submission,
+): Promise<Error[]> {
   const flaws = new Flaws();
   if (id !== undefined && (await store.jobs.find(id)) !== null)
     flaws.found.push(placed(new ProblemError('state-conflict', `there is a job ${id} already`), '/id'));
   await flaws.of('', () => checkQueuedJobs(store, identity, 1));
+  if (onUnmet !== 'wait') await flaws.of('', () => checkEnergyBudget(store, identity, clock.wall_ms()));
   return flaws.found;
 }
 

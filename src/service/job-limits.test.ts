@@ -42,6 +42,33 @@ describe('queuedJobsMax of a key', () => {
   });
 });
 
+describe('maxPriority of a key', () => {
+  it.each([
+    ['batch', 'batch'],
+    ['normal', 'normal'],
+    ['interactive', 'normal'],
+  ])('%s makes a job that names no priority %s', async (maxPriority, expected) => {
+    const caller = await service.addKey('researcher', [], undefined, { maxPriority });
+    const { response, body } = await submit(caller);
+    expect([response.statusCode, body.priority]).toEqual([201, expected]);
+    const { headers } = caller;
+    const jobs = { jobs: [jobBody(model)] };
+    const batch = await service.call('POST', '/v1/jobs/batch', { headers, body: jobs });
+    expect(batch.json()).toMatchObject({ items: [{ job: { priority: expected } }] });
+    const dryRun = await service.call('POST', '/v1/jobs/validate', { headers, body: jobBody(model) });
+    expect(dryRun.json()).toMatchObject({ ok: true, request: { priority: expected } });
+  });
+
+  it('still refuses a higher one that is named', async () => {
+    const caller = await service.addKey('researcher', [], undefined, { maxPriority: 'batch' });
+    const { response, body } = await submit(caller, { priority: 'normal' });
+    expect([response.statusCode, body.errors]).toEqual([
+      403,
+      [expect.objectContaining({ pointer: '/priority' })],
+    ]);
+  });
+});
+
 describe('energyPerDay_J of a key', () => {
   const DAY_MS = 86_400_000;
   const spend = (keyId: string, joules: number, jobId = service.store.newId()) =>

@@ -78,6 +78,18 @@ export function clientId({ clock }: Pick<RouteContext, 'clock'>, id: string): vo
   );
 }
 
+/** What was asked for; else normal, or the highest that the key may use when that is less. */
+export function priorityFor(
+  { limits: { maxPriority } }: Identity,
+  asked: JobPriorityName | undefined,
+): JobPriorityName {
+  if (asked !== undefined) return asked;
+  return isPriority(maxPriority) && JobPriority[maxPriority] < JobPriority.normal ? maxPriority : 'normal';
+}
+
+const isPriority = (name: string | null): name is JobPriorityName =>
+  name !== null && Object.hasOwn(JobPriority, name);
+
 /** @throws {ProblemError} forbidden: above the highest priority in the limits of the key */
 export function mayUsePriority({ limits }: Identity, priority: JobPriorityName): void {
   const { maxPriority } = limits;

@@ -13,7 +13,7 @@ import { creatingHeaders, guardProblems, problemContent } from '../schemas/commo
 import { batchAnswer, jobBackend, jobBatch, jobSubmission, jobView } from '../schemas/jobs.ts';
 import type { RouteContext } from './common.ts';
 import { mayUseDevice } from './device-use.ts';
-import { clientId, mayUsePriority } from './job-access.ts';
+import { clientId, mayUsePriority, priorityFor } from './job-access.ts';
 import { documentOf, malformed, problemOfJob } from './job-problems.ts';
 
 export function jobBatchRoutes(context: RouteContext): FastifyPluginAsyncZod {
@@ -95,7 +95,7 @@ async function looked(
   const one = async (item: unknown): Promise<BatchItem> => {
     const parsed = jobSubmission.safeParse(item);
     if (!parsed.success) throw malformed(parsed.error.issues);
-    const { id, ...submission } = { ...parsed.data, priority: parsed.data.priority ?? ('normal' as const) };
+    const { id, ...submission } = { ...parsed.data, priority: priorityFor(identity, parsed.data.priority) };
     mayUseDevice(context, identity, submission.device.id);
     mayUsePriority(identity, submission.priority);
     if (id !== undefined) clientId(context, id);

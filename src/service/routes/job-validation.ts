@@ -15,7 +15,7 @@ import { dryRunView, jobToValidate, jobValidation } from '../schemas/job-validat
 import { jobSubmission } from '../schemas/jobs.ts';
 import type { RouteContext } from './common.ts';
 import { mayUseDevice } from './device-use.ts';
-import { clientId, mayUsePriority } from './job-access.ts';
+import { clientId, mayUsePriority, priorityFor } from './job-access.ts';
 import { documentOf, malformed, problemOfJob } from './job-problems.ts';
 
 type Validation = z.infer<typeof jobValidation>;
@@ -52,7 +52,7 @@ export function jobValidationRoutes(context: RouteContext): FastifyPluginAsyncZo
         if (!parsed.success) return noJob(malformed(parsed.error.issues), request);
         const identity = caller(request);
         const { id, ...rest } = parsed.data;
-        const submission = { ...rest, priority: rest.priority ?? ('normal' as const) };
+        const submission = { ...rest, priority: priorityFor(identity, rest.priority) };
         const device = devices.get(submission.device.id);
         nameDevice(reply, submission.device.id, device?.backend ?? null);
         const ofKey = await flawsOfKey(context, identity, { id, ...submission });

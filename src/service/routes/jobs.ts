@@ -37,7 +37,7 @@ import {
   type RouteContext,
 } from './common.ts';
 import { mayUseDevice } from './device-use.ts';
-import { clientId, mayUsePriority, visibleJob } from './job-access.ts';
+import { clientId, mayUsePriority, priorityFor, visibleJob } from './job-access.ts';
 
 /** For answers that lack members which the schema of the route requires; nothing else may go out this way. */
 function sparse<R extends FastifyReply>(reply: R): R {
@@ -76,7 +76,7 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const wait_s = preferredWait_s(request);
         const { id: deviceId } = request.body.device;
         mayUseDevice(context, identity, deviceId);
-        const priority = request.body.priority ?? 'normal';
+        const priority = priorityFor(identity, request.body.priority);
         mayUsePriority(identity, priority);
         const { id, ...submission } = { ...request.body, priority };
         if (id !== undefined) clientId(context, id);

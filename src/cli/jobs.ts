@@ -141,10 +141,17 @@ export function jobFacts(job: Job): string {
     ['finished', job.finishedAt && clockTime(job.finishedAt)],
     ['attempts', job.attempts.length > 1 ? String(job.attempts.length) : null],
     ['samples', result && `${result.samples.shape.join(' x ')} (samples, reads, units)`],
+    ['stopped', result?.earlyStop ? stopText(result.earlyStop) : null],
     ['heat', heat ? `${heat.mean_kT.toFixed(2)} +- ${heat.stderr_kT.toFixed(2)} kT per sample` : null],
     ['calibration', result?.provenance.calibration ?? null],
     ['labels', labelsOf(job)],
   ]);
+}
+
+function stopText({ stoppedBy, targetEss }: NonNullable<NonNullable<Job['result']>['earlyStop']>): string {
+  return stoppedBy === 'target'
+    ? `early, at an effective sample size of ${targetEss}`
+    : `at the most samples, without an effective sample size of ${targetEss}`;
 }
 
 function labelsOf({ labels }: Job): string | null {

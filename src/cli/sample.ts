@@ -20,11 +20,13 @@ const examples = `
   thermoloop sample digits.npz --device chip-0 --count 200 --duration 2.5e-6 -o samples.npz
   thermoloop sample sha256:9f... --device chip-0 --count 1000 --duration 2.5e-6 --read-at 1e-6 --read-at 2.5e-6 --heat -o s.parquet
   thermoloop sample digits.npz --device chip-0 --count 200 --duration 2.5e-6 --dry-run
+  thermoloop sample digits.npz --device chip-0 --count 5000 --target-ess 300 --duration 2.5e-6 -o samples.npz
   thermoloop sample pair.json --device chip-0 --count 10 --duration 2.5e-6 --seed 7 --label run=A17 -o s.csv --json`;
 
 interface SampleFlags extends ConnectionFlags {
   device: string;
   count: number;
+  targetEss?: number;
   duration: number;
   readAt?: number[];
   temperature?: number;
@@ -46,6 +48,11 @@ export function registerSample(program: Command): void {
   )
     .requiredOption('--device <id>', 'the device that draws them')
     .requiredOption('--count <n>', 'how many', wholeNumber)
+    .option(
+      '--target-ess <n>',
+      'stop as soon as so many are effectively independent; --count is then the most',
+      amount,
+    )
     .requiredOption('--duration <s>', 'coupled time of each, in device seconds', seconds)
     .option('--read-at <s>', 'when to read, as often as wanted (at the end)', collectSeconds)
     .option('--temperature <ratio>', 'noise temperature over that of the model', seconds)
@@ -137,12 +144,12 @@ async function cancelled(client: ThermoloopClient, id: string): Promise<Interrup
 }
 
 function submission(model: string, flags: SampleFlags): JobSubmission {
-  const { device, count, duration, readAt, temperature, seed, heat, priority, label } = flags;
+  const { device, count, targetEss, duration, readAt, temperature, seed, heat, priority, label } = flags;
   return {
     model,
     device: { id: device },
     relax: { duration_s: duration, readAt_s: readAt },
-    samples: { count },
+    samples: { count, targetEss },
     noiseTemperature: temperature,
     seed,
     record: heat === true ? { heat } : undefined,
@@ -154,6 +161,13 @@ function submission(model: string, flags: SampleFlags): JobSubmission {
 function wholeNumber(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1 up.');
+  return value;
+}
+
+function amount(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 1) || value === Infinity)
+    throw new InvalidArgumentError('a number from 1 up.');
   return value;
 }
 

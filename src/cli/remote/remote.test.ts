@@ -156,6 +156,17 @@ describe('thermoloop sample', () => {
     expect(await jobs()).toEqual(before);
   });
 
+  it('with --target-ess stops when enough is known', async () => {
+    const asked = sample('--count', '3000', '--target-ess', '100', '--seed', '3', '-o', 'enough.npz');
+    const said = await thermoloop(...asked);
+    expect([said.code, said.err]).toEqual([0, expect.any(String)]);
+    expect(said.out).toMatch(/stopped +early, at an effective sample size of 100/);
+    const samples = /samples +(\d+) x/.exec(said.out)?.[1];
+    expect(Number(samples)).toBeLessThan(3000);
+    const wrong = await thermoloop(...sample('--count', '10', '--target-ess', '0', '-o', 'x.npz'));
+    expect([wrong.code, wrong.err]).toEqual([2, expect.stringMatching(/a number from 1 up/)]);
+  });
+
   it('without a file for the samples is wrong use', async () => {
     const said = await thermoloop(...sample('--count', '20'));
     expect([said.code, said.err]).toEqual([2, expect.stringMatching(/--dry-run/)]);

@@ -41,3 +41,4 @@ export type {
 export { CORRECTION_MAX_RATIO, canCorrect, correctModel, correctionParts } from './correction.ts';
 export type { Correction, CorrectionOptions, CorrectionPart, CorrectionReport } from './correction.ts';
 export { shrunk } from './shrink.ts';
+export { driftQuantities, type DriftQuantity } from './drift/index.ts';

@@ -41,6 +41,7 @@ import { liveRoutes } from './routes/live.ts';
 import { modelRoutes } from './routes/models.ts';
 import { problemRoutes } from './routes/problems.ts';
 import { sampleRoutes } from './routes/samples.ts';
+import { driftRoutes } from './routes/drift.ts';
 import { heatRoutes } from './routes/heat.ts';
 import { telemetryRoutes } from './routes/telemetry.ts';
 import { ticketRoutes } from './routes/tickets.ts';
@@ -105,6 +106,7 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   await app.register(leaseRoutes(context));
   await app.register(telemetryRoutes(context));
   await app.register(heatRoutes(context));
+  await app.register(driftRoutes(context));
   await app.register(modelRoutes(context));
   await app.register(jobRoutes(context));
   await app.register(jobBatchRoutes(context));

@@ -31,6 +31,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   'GET /v1/devices/:id/capabilities': get('/v1/devices/chip-0/capabilities'),
   'GET /v1/devices/:id/telemetry': get('/v1/devices/chip-0/telemetry'),
   'GET /v1/devices/:id/heat': get('/v1/devices/chip-0/heat?groupBy=job'),
+  'GET /v1/devices/:id/drift': get('/v1/devices/chip-0/drift?quantity=coupling&top=3'),
   'POST /v1/devices/:id/clear-fault': {
     ask: () => ({ path: '/v1/devices/chip-0/clear-fault', body: { fault: 'over-temperature' } }),
     status: 200,

@@ -1699,6 +1699,105 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/devices/{id}/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Drift since the last calibration: worst elements by name, events, and series
+         * @description From probes between jobs on the program of the last one (docs/physics.md, Drift). An event is an interval: it happened between the last good probe and the alarm.
+         *
+         *     Scope: `device:read`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description coupling: each by itself, over full scale; gain: all couplings in common; offset: of each unit, over the full scale of the readout; noiseTemperature: of all units in common */
+                    quantity?: "coupling" | "gain" | "offset" | "noiseTemperature";
+                    /** @description Default: an hour before `to` */
+                    from?: string;
+                    /** @description Default: now */
+                    to?: string;
+                    /** @description Elements named in each round */
+                    top?: number;
+                    /** @description Rounds at most, the newest ones */
+                    limit?: number;
+                };
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Drift"];
+                    };
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description unknown-device */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/models": {
         parameters: {
             query?: never;
@@ -6040,7 +6139,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description Names, separated by commas, of: job.*, calibration.*, device.state, link.stats, telemetry. Default: job.*, calibration.*, device.state */
+                    /** @description Names, separated by commas, of: job.*, calibration.*, drift, device.state, link.stats, telemetry. Default: job.*, calibration.*, device.state */
                     topics?: string;
                     /** @description Only of this device */
                     device?: string;
@@ -6533,6 +6632,223 @@ export interface components {
                 samples_per_s: number | null;
             };
             schemaHash: string | null;
+        };
+        DriftNowInput: {
+            /** @description Why something is not watched; null: all is */
+            reason: string | null;
+            deviceUid: string | null;
+            /** @description SHA-256 of the program that is watched: the one of the last job */
+            program: string | null;
+            /** @description null: not measured since the last calibration */
+            quantities: {
+                coupling: {
+                    /**
+                     * Format: date-time
+                     * @description RFC 3339, UTC
+                     */
+                    time: string;
+                    age_s: number;
+                    /** @description Taken to compare with after a calibration; nothing is judged yet */
+                    isBaseline: boolean;
+                    /** @description Change since the baseline; coupling and offset: root mean square beyond the errors */
+                    value_ratio: number;
+                    stderr_ratio: number;
+                    /** @description The largest change of one element beyond chance; 0: none is */
+                    largest_ratio: number;
+                    /** @description A change of one element as large as this would be noticed */
+                    resolution_ratio: number;
+                    /** @description Statistic of the control chart over its limit; above 1: beyond chance */
+                    chart_ratio: number;
+                    /** @description Worst first, at most `top` */
+                    worst: {
+                        /** @description A coupling `3-7`, a unit `17` */
+                        name: string;
+                        /** @description Change since the baseline */
+                        value_ratio: number;
+                        stderr_ratio: number;
+                        z: number;
+                    }[];
+                } | null;
+                gain: {
+                    /**
+                     * Format: date-time
+                     * @description RFC 3339, UTC
+                     */
+                    time: string;
+                    age_s: number;
+                    /** @description Taken to compare with after a calibration; nothing is judged yet */
+                    isBaseline: boolean;
+                    /** @description Change since the baseline; coupling and offset: root mean square beyond the errors */
+                    value_ratio: number;
+                    stderr_ratio: number;
+                    /** @description The largest change of one element beyond chance; 0: none is */
+                    largest_ratio: number;
+                    /** @description A change of one element as large as this would be noticed */
+                    resolution_ratio: number;
+                    /** @description Statistic of the control chart over its limit; above 1: beyond chance */
+                    chart_ratio: number;
+                    /** @description Worst first, at most `top` */
+                    worst: {
+                        /** @description A coupling `3-7`, a unit `17` */
+                        name: string;
+                        /** @description Change since the baseline */
+                        value_ratio: number;
+                        stderr_ratio: number;
+                        z: number;
+                    }[];
+                } | null;
+                offset: {
+                    /**
+                     * Format: date-time
+                     * @description RFC 3339, UTC
+                     */
+                    time: string;
+                    age_s: number;
+                    /** @description Taken to compare with after a calibration; nothing is judged yet */
+                    isBaseline: boolean;
+                    /** @description Change since the baseline; coupling and offset: root mean square beyond the errors */
+                    value_ratio: number;
+                    stderr_ratio: number;
+                    /** @description The largest change of one element beyond chance; 0: none is */
+                    largest_ratio: number;
+                    /** @description A change of one element as large as this would be noticed */
+                    resolution_ratio: number;
+                    /** @description Statistic of the control chart over its limit; above 1: beyond chance */
+                    chart_ratio: number;
+                    /** @description Worst first, at most `top` */
+                    worst: {
+                        /** @description A coupling `3-7`, a unit `17` */
+                        name: string;
+                        /** @description Change since the baseline */
+                        value_ratio: number;
+                        stderr_ratio: number;
+                        z: number;
+                    }[];
+                } | null;
+                noiseTemperature: {
+                    /**
+                     * Format: date-time
+                     * @description RFC 3339, UTC
+                     */
+                    time: string;
+                    age_s: number;
+                    /** @description Taken to compare with after a calibration; nothing is judged yet */
+                    isBaseline: boolean;
+                    /** @description Change since the baseline; coupling and offset: root mean square beyond the errors */
+                    value_ratio: number;
+                    stderr_ratio: number;
+                    /** @description The largest change of one element beyond chance; 0: none is */
+                    largest_ratio: number;
+                    /** @description A change of one element as large as this would be noticed */
+                    resolution_ratio: number;
+                    /** @description Statistic of the control chart over its limit; above 1: beyond chance */
+                    chart_ratio: number;
+                    /** @description Worst first, at most `top` */
+                    worst: {
+                        /** @description A coupling `3-7`, a unit `17` */
+                        name: string;
+                        /** @description Change since the baseline */
+                        value_ratio: number;
+                        stderr_ratio: number;
+                        z: number;
+                    }[];
+                } | null;
+            };
+            /** @description Out of their limits since the last calibration */
+            alarms: ("coupling" | "gain" | "offset" | "noiseTemperature")[];
+            lastProbe: string | null;
+            /** @description Of the device since the service started; baselines and scans of suspects count as calibration */
+            deviceTime: {
+                probes_s: number;
+                calibrating_s: number;
+                elapsed_s: number;
+            };
+        };
+        DriftEventInput: {
+            id: string;
+            device: string;
+            deviceUid: string;
+            program: string;
+            /**
+             * @description coupling: each by itself, over full scale; gain: all couplings in common; offset: of each unit, over the full scale of the readout; noiseTemperature: of all units in common
+             * @enum {string}
+             */
+            quantity: "coupling" | "gain" | "offset" | "noiseTemperature";
+            /** @description null: a change in common */
+            element: string | null;
+            value_ratio: number;
+            stderr_ratio: number;
+            z: number;
+            /**
+             * Format: date-time
+             * @description Begin of the last round of probes in which it was where it had been
+             */
+            lastGood: string;
+            /**
+             * Format: date-time
+             * @description End of the round that raised it: it happened in between
+             */
+            alarm: string;
+            /** @description When a calibration took it into account; null: it stands */
+            ended: string | null;
+            calibration: string | null;
+        };
+        DriftInput: {
+            device: string;
+            backend: string | null;
+            /** @description null: this host does not watch the device */
+            now: components["schemas"]["DriftNowInput"] | null;
+            /** @description The newest 50, newest first */
+            events: components["schemas"]["DriftEventInput"][];
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            to: string;
+            /** @description Rounds of the time that was asked for, oldest first */
+            points: {
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                from: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                to: string;
+                /**
+                 * @description coupling: each by itself, over full scale; gain: all couplings in common; offset: of each unit, over the full scale of the readout; noiseTemperature: of all units in common
+                 * @enum {string}
+                 */
+                quantity: "coupling" | "gain" | "offset" | "noiseTemperature";
+                program: string;
+                /** @description Taken to compare with after a calibration; nothing is judged yet */
+                isBaseline: boolean;
+                /** @description Change since the baseline; coupling and offset: root mean square beyond the errors */
+                value_ratio: number;
+                stderr_ratio: number;
+                /** @description The largest change of one element beyond chance; 0: none is */
+                largest_ratio: number;
+                /** @description A change of one element as large as this would be noticed */
+                resolution_ratio: number;
+                /** @description Statistic of the control chart over its limit; above 1: beyond chance */
+                chart_ratio: number;
+                /** @description Worst first, at most `top` */
+                worst: {
+                    /** @description A coupling `3-7`, a unit `17` */
+                    name: string;
+                    /** @description Change since the baseline */
+                    value_ratio: number;
+                    stderr_ratio: number;
+                    z: number;
+                }[];
+            }[];
         };
         /** @description Electrical energy at the rails by phase of the chip, joules */
         EnergyInput: {
@@ -8086,6 +8402,223 @@ export interface components {
                 samples_per_s: number | null;
             };
             schemaHash: string | null;
+        };
+        DriftNow: {
+            /** @description Why something is not watched; null: all is */
+            reason: string | null;
+            deviceUid: string | null;
+            /** @description SHA-256 of the program that is watched: the one of the last job */
+            program: string | null;
+            /** @description null: not measured since the last calibration */
+            quantities: {
+                coupling: {
+                    /**
+                     * Format: date-time
+                     * @description RFC 3339, UTC
+                     */
+                    time: string;
+                    age_s: number;
+                    /** @description Taken to compare with after a calibration; nothing is judged yet */
+                    isBaseline: boolean;
+                    /** @description Change since the baseline; coupling and offset: root mean square beyond the errors */
+                    value_ratio: number;
+                    stderr_ratio: number;
+                    /** @description The largest change of one element beyond chance; 0: none is */
+                    largest_ratio: number;
+                    /** @description A change of one element as large as this would be noticed */
+                    resolution_ratio: number;
+                    /** @description Statistic of the control chart over its limit; above 1: beyond chance */
+                    chart_ratio: number;
+                    /** @description Worst first, at most `top` */
+                    worst: {
+                        /** @description A coupling `3-7`, a unit `17` */
+                        name: string;
+                        /** @description Change since the baseline */
+                        value_ratio: number;
+                        stderr_ratio: number;
+                        z: number;
+                    }[];
+                } | null;
+                gain: {
+                    /**
+                     * Format: date-time
+                     * @description RFC 3339, UTC
+                     */
+                    time: string;
+                    age_s: number;
+                    /** @description Taken to compare with after a calibration; nothing is judged yet */
+                    isBaseline: boolean;
+                    /** @description Change since the baseline; coupling and offset: root mean square beyond the errors */
+                    value_ratio: number;
+                    stderr_ratio: number;
+                    /** @description The largest change of one element beyond chance; 0: none is */
+                    largest_ratio: number;
+                    /** @description A change of one element as large as this would be noticed */
+                    resolution_ratio: number;
+                    /** @description Statistic of the control chart over its limit; above 1: beyond chance */
+                    chart_ratio: number;
+                    /** @description Worst first, at most `top` */
+                    worst: {
+                        /** @description A coupling `3-7`, a unit `17` */
+                        name: string;
+                        /** @description Change since the baseline */
+                        value_ratio: number;
+                        stderr_ratio: number;
+                        z: number;
+                    }[];
+                } | null;
+                offset: {
+                    /**
+                     * Format: date-time
+                     * @description RFC 3339, UTC
+                     */
+                    time: string;
+                    age_s: number;
+                    /** @description Taken to compare with after a calibration; nothing is judged yet */
+                    isBaseline: boolean;
+                    /** @description Change since the baseline; coupling and offset: root mean square beyond the errors */
+                    value_ratio: number;
+                    stderr_ratio: number;
+                    /** @description The largest change of one element beyond chance; 0: none is */
+                    largest_ratio: number;
+                    /** @description A change of one element as large as this would be noticed */
+                    resolution_ratio: number;
+                    /** @description Statistic of the control chart over its limit; above 1: beyond chance */
+                    chart_ratio: number;
+                    /** @description Worst first, at most `top` */
+                    worst: {
+                        /** @description A coupling `3-7`, a unit `17` */
+                        name: string;
+                        /** @description Change since the baseline */
+                        value_ratio: number;
+                        stderr_ratio: number;
+                        z: number;
+                    }[];
+                } | null;
+                noiseTemperature: {
+                    /**
+                     * Format: date-time
+                     * @description RFC 3339, UTC
+                     */
+                    time: string;
+                    age_s: number;
+                    /** @description Taken to compare with after a calibration; nothing is judged yet */
+                    isBaseline: boolean;
+                    /** @description Change since the baseline; coupling and offset: root mean square beyond the errors */
+                    value_ratio: number;
+                    stderr_ratio: number;
+                    /** @description The largest change of one element beyond chance; 0: none is */
+                    largest_ratio: number;
+                    /** @description A change of one element as large as this would be noticed */
+                    resolution_ratio: number;
+                    /** @description Statistic of the control chart over its limit; above 1: beyond chance */
+                    chart_ratio: number;
+                    /** @description Worst first, at most `top` */
+                    worst: {
+                        /** @description A coupling `3-7`, a unit `17` */
+                        name: string;
+                        /** @description Change since the baseline */
+                        value_ratio: number;
+                        stderr_ratio: number;
+                        z: number;
+                    }[];
+                } | null;
+            };
+            /** @description Out of their limits since the last calibration */
+            alarms: ("coupling" | "gain" | "offset" | "noiseTemperature")[];
+            lastProbe: string | null;
+            /** @description Of the device since the service started; baselines and scans of suspects count as calibration */
+            deviceTime: {
+                probes_s: number;
+                calibrating_s: number;
+                elapsed_s: number;
+            };
+        };
+        DriftEvent: {
+            id: string;
+            device: string;
+            deviceUid: string;
+            program: string;
+            /**
+             * @description coupling: each by itself, over full scale; gain: all couplings in common; offset: of each unit, over the full scale of the readout; noiseTemperature: of all units in common
+             * @enum {string}
+             */
+            quantity: "coupling" | "gain" | "offset" | "noiseTemperature";
+            /** @description null: a change in common */
+            element: string | null;
+            value_ratio: number;
+            stderr_ratio: number;
+            z: number;
+            /**
+             * Format: date-time
+             * @description Begin of the last round of probes in which it was where it had been
+             */
+            lastGood: string;
+            /**
+             * Format: date-time
+             * @description End of the round that raised it: it happened in between
+             */
+            alarm: string;
+            /** @description When a calibration took it into account; null: it stands */
+            ended: string | null;
+            calibration: string | null;
+        };
+        Drift: {
+            device: string;
+            backend: string | null;
+            /** @description null: this host does not watch the device */
+            now: components["schemas"]["DriftNow"] | null;
+            /** @description The newest 50, newest first */
+            events: components["schemas"]["DriftEvent"][];
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            to: string;
+            /** @description Rounds of the time that was asked for, oldest first */
+            points: {
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                from: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                to: string;
+                /**
+                 * @description coupling: each by itself, over full scale; gain: all couplings in common; offset: of each unit, over the full scale of the readout; noiseTemperature: of all units in common
+                 * @enum {string}
+                 */
+                quantity: "coupling" | "gain" | "offset" | "noiseTemperature";
+                program: string;
+                /** @description Taken to compare with after a calibration; nothing is judged yet */
+                isBaseline: boolean;
+                /** @description Change since the baseline; coupling and offset: root mean square beyond the errors */
+                value_ratio: number;
+                stderr_ratio: number;
+                /** @description The largest change of one element beyond chance; 0: none is */
+                largest_ratio: number;
+                /** @description A change of one element as large as this would be noticed */
+                resolution_ratio: number;
+                /** @description Statistic of the control chart over its limit; above 1: beyond chance */
+                chart_ratio: number;
+                /** @description Worst first, at most `top` */
+                worst: {
+                    /** @description A coupling `3-7`, a unit `17` */
+                    name: string;
+                    /** @description Change since the baseline */
+                    value_ratio: number;
+                    stderr_ratio: number;
+                    z: number;
+                }[];
+            }[];
         };
         /** @description Electrical energy at the rails by phase of the chip, joules */
         Energy: {

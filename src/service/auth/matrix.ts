@@ -99,6 +99,7 @@ export const routeAccess: Readonly<Record<string, Access>> = {
   'GET /v1/devices/:id/telemetry': ['device:read'],
   /** Own jobs and the device itself; all jobs with job:read:all. */
   'GET /v1/devices/:id/heat': ['device:read'],
+  'GET /v1/devices/:id/drift': ['device:read'],
   'POST /v1/devices/:id/clear-fault': ['device:control'],
   'GET /v1/devices/:id/state': ['device:read'],
   'PUT /v1/devices/:id/state': ['device:control'],

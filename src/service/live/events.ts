@@ -6,12 +6,14 @@ import type { ServiceContext, ServiceDevice } from '../context.ts';
 import { calibrationBackend, calibrationView } from '../schemas/calibrations.ts';
 import { toTime } from '../schemas/common.ts';
 import { deviceView } from '../schemas/devices.ts';
+import { driftEventView, driftNowView } from '../schemas/drift.ts';
 import { jobBackend, publishedJobView } from '../schemas/jobs.ts';
 import { latestView } from '../schemas/telemetry.ts';
 import { LiveEvent, type EventFacts } from './live-event.ts';
 import { linkStatsView } from './link-stats.ts';
 import type { EventTopic, Topic } from './messages.ts';
 import { EventRing } from './ring.ts';
+import { DRIFT_TOP } from './snapshot.ts';
 import type { EventMessage } from './server-messages.ts';
 
 /** Longer than a browser or a proxy needs to come back; a job event is 2 to 3 kB, so that 16 MB are thousands. */
@@ -111,6 +113,17 @@ export class LiveEvents {
         const { id, device, progress } = event;
         const facts = { device, job: null, owner: null, droppable: true };
         return this.#tell('calibration.*', event.type, facts, this.#backendOf(device), { id, progress });
+      }
+      case 'drift.round': {
+        const { device, drift } = event;
+        const facts = { device, job: null, owner: null, droppable: true };
+        const view = driftNowView(drift, this.#parts.clock.wall_ms(), DRIFT_TOP);
+        return this.#tell('drift', event.type, facts, this.#backendOf(device), view);
+      }
+      case 'drift.event': {
+        const { device } = event;
+        const facts = { device, job: null, owner: null, droppable: false };
+        return this.#tell('drift', event.type, facts, this.#backendOf(device), driftEventView(event.event));
       }
     }
   }

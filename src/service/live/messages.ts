@@ -8,6 +8,7 @@ export const PROTOCOL_VERSION = 1;
 export const topics = [
   'job.*',
   'calibration.*',
+  'drift',
   'device.state',
   'link.stats',
   'telemetry',
@@ -20,6 +21,8 @@ export const eventTopics = [
   'job.progress',
   'calibration.state',
   'calibration.progress',
+  'drift.round',
+  'drift.event',
   'device.state',
   'link.stats',
   'telemetry',

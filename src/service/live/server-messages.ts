@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { calibration } from '../schemas/calibrations.ts';
 import { progress, time } from '../schemas/common.ts';
 import { device } from '../schemas/devices.ts';
+import { driftEvent, driftNow } from '../schemas/drift.ts';
 import { job } from '../schemas/jobs.ts';
 import { latestTelemetry } from '../schemas/telemetry.ts';
 import { linkStats } from './link-stats.ts';
@@ -72,6 +73,11 @@ export const snapshot = z
   .discriminatedUnion('topic', [
     z.object({ ...state, topic: z.literal('job.*'), state: z.array(job) }),
     z.object({ ...state, topic: z.literal('calibration.*'), state: z.array(calibration) }),
+    z.object({
+      ...state,
+      topic: z.literal('drift'),
+      state: z.array(z.object({ device: z.string(), drift: driftNow })),
+    }),
     z.object({ ...state, topic: z.literal('device.state'), state: z.array(device) }),
     z.object({ ...state, topic: z.literal('link.stats'), state: z.array(linkStats) }),
     z.object({
@@ -100,6 +106,8 @@ export const eventMessage = z.discriminatedUnion('topic', [
   z.object({ ...event, topic: z.literal('job.progress'), data: progressData }),
   z.object({ ...event, topic: z.literal('calibration.state'), data: calibration }),
   z.object({ ...event, topic: z.literal('calibration.progress'), data: progressData }),
+  z.object({ ...event, topic: z.literal('drift.round'), data: driftNow }),
+  z.object({ ...event, topic: z.literal('drift.event'), data: driftEvent }),
   z.object({ ...event, topic: z.literal('device.state'), data: device }),
   z.object({ ...event, topic: z.literal('link.stats'), data: linkStats }),
   z.object({ ...event, topic: z.literal('telemetry'), data: latestTelemetry }),

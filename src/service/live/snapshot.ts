@@ -3,6 +3,7 @@ import { FINAL_JOB_STATES, JobState, type CalibrationState } from '../../store/i
 import type { ServiceContext } from '../context.ts';
 import { calibrationView } from '../schemas/calibrations.ts';
 import { deviceView } from '../schemas/devices.ts';
+import { driftNowView } from '../schemas/drift.ts';
 import { publishedJobView } from '../schemas/jobs.ts';
 import { latestView } from '../schemas/telemetry.ts';
 import type { LiveClient, Subscription } from './client.ts';
@@ -11,13 +12,17 @@ import type { Topic } from './messages.ts';
 import type { SampleStreams } from './sample-streams.ts';
 import type { SnapshotMessage } from './server-messages.ts';
 
+/** Elements that an event of drift names; GET /v1/devices/{id}/drift has more. */
+export const DRIFT_TOP = 5;
 /** The oldest ones of a longer queue; GET /v1/jobs has the others. */
 const ROWS_MAX = 500;
 
 const openJobs = Object.values(JobState).filter((state) => !FINAL_JOB_STATES.includes(state));
 const openCalibrations: readonly CalibrationState[] = ['queued', 'running'];
 
-type Parts = Pick<ServiceContext, 'store' | 'runner' | 'devices' | 'controls'> & { streams: SampleStreams };
+type Parts = Pick<ServiceContext, 'store' | 'runner' | 'devices' | 'controls' | 'clock'> & {
+  streams: SampleStreams;
+};
 
 /** @param seq number of the last event before the state is read */
 export async function snapshotOf(
@@ -54,6 +59,17 @@ export async function snapshotOf(
         openCalibrations.map((state) => store.calibrations.list({ ...page, state })),
       );
       return { ...base, topic, state: lists.flat().map((row) => calibrationView(runner.withProgress(row))) };
+    }
+    case 'drift': {
+      const now_ms = parts.clock.wall_ms();
+      const states = of.map(({ id }) => ({ device: id, drift: runner.drift(id) }));
+      return {
+        ...base,
+        topic,
+        state: states.flatMap(({ device, drift }) =>
+          drift === null ? [] : [{ device, drift: driftNowView(drift, now_ms, DRIFT_TOP) }],
+        ),
+      };
     }
     case 'device.state':
       return {

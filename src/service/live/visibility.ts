@@ -7,6 +7,7 @@ const SCOPE_OF: Readonly<Record<Topic, Scope>> = {
   'job.*': 'job:read',
   'job.samples': 'job:read',
   'calibration.*': 'device:read',
+  drift: 'device:read',
   'device.state': 'device:read',
   'link.stats': 'device:read',
   telemetry: 'device:read',

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createTwinCore, dynamicsName, IDEAL_PROFILE, profileDigest } from '../chip/index.ts';
 import type { ChipProfile, CoreDynamics } from '../chip/index.ts';
 import { ThermalModel } from '../chip/thermal/index.ts';
+import { Surroundings } from './surroundings.ts';
 import { CoreFaultEffects, FaultRegistry, SensorFaultEffects } from '../faults/index.ts';
 import { createController, SENSOR_UNITS, twinCapabilities, twinLimits } from '../firmware/index.ts';
 import type { BoardClock, Controller } from '../firmware/index.ts';
@@ -40,6 +41,8 @@ export interface Twin {
   readonly profile: { readonly name: string; readonly digest: string };
   /** Faults on demand: planted here, they strike at once. */
   readonly faults: FaultRegistry;
+  /** What the chip stands in; may become another while it runs. */
+  readonly surroundings: Surroundings;
   close(): Promise<void>;
 }
 
@@ -98,6 +101,7 @@ export async function createTwin(options: TwinOptions): Promise<Twin> {
     uid: uid.toString('hex'),
     profile: identity,
     faults,
+    surroundings: new Surroundings(thermal, clock),
     close: () => {
       faults.close();
       controller.close();

@@ -104,6 +104,20 @@ describe('thermoloop fault', () => {
     await until(isBack, 40, 'the line is back, with the bytes of before');
   }, 60_000);
 
+  it('the surroundings become warmer, which the sensors tell and no fault is', async () => {
+    expect(await fault('ambient')).toBe('surroundings at 25.0 C (constant)\n');
+    expect(await fault('ambient', '61.5')).toBe('surroundings at 61.5 C (constant)\n');
+    expect(await fault('list')).toMatch(/^no faults/);
+    const ambient = (): unknown => device.telemetry.status.latest?.values['ambientTemperature_C'];
+    await until(() => Promise.resolve(ambient() === 61.5), 10, 'the sensor of the surroundings tells it');
+    expect(JSON.parse(await fault('ambient', 'profile', '--json'))).toEqual({
+      ambient: { kind: 'constant', temperature_C: 25 },
+      temperature_C: 25,
+    });
+    await expect(fault('ambient', 'warm')).rejects.toThrow('"warm" is no temperature');
+    await expect(fault('ambient', '-56')).rejects.toMatchObject({ code: 'control-refused' });
+  });
+
   it('says what can fail, with units and bounds', async () => {
     const out = await fault('list', '--vocabulary');
     expect(out).toMatch(/^readout stuck: .*\[--magnitude\] -2047 to 2047 codes/m);

@@ -44,6 +44,7 @@ Examples:
   thermoloop fault inject coupling wrong --pair 3,7 --magnitude 0.05ratio --duration 600
   thermoloop fault inject coupling drift --pair 3,7 --rate 0.01full_scale_per_s --magnitude 0.05full_scale
   thermoloop fault inject link intermittent --direction to-host --period 10 --duty 0.2
+  thermoloop fault ambient 60                                warmer surroundings, no fault; without a number: what they are
   thermoloop fault list
   thermoloop fault clear fault-1
   thermoloop fault clear --all
@@ -80,6 +81,13 @@ export function registerFault(program: Command): void {
     .option('--duty <ratio>', 'share of each period in which it fails (0.5)', number)
     .addHelpText('after', about)
     .action(inject);
+  withControl(
+    fault
+      .command('ambient [celsius]')
+      .description(
+        'Show or change the temperature of the surroundings: degrees Celsius, or "profile" for what the twin was started with.',
+      ),
+  ).action(ambient);
   withControl(fault.command('clear [id...]').description('Clear faults by id, or all.'))
     .option('--all', 'clear everything')
     .action(clear);
@@ -139,6 +147,30 @@ async function clear(ids: string[], flags: ControlFlags & { all?: boolean }): Pr
     return ids.length;
   });
   print(flags, { cleared }, [`${cleared} cleared`]);
+}
+
+interface Surroundings {
+  ambient: { kind: string };
+  temperature_C: number;
+}
+
+async function ambient(celsius: string | undefined, flags: ControlFlags): Promise<void> {
+  const wanted = celsius === 'profile' ? null : constant(celsius);
+  const answer = (await (wanted === undefined
+    ? ask(flags, 'ambient.get')
+    : ask(flags, 'ambient.set', { ambient: wanted }))) as Surroundings;
+  const line = `surroundings at ${answer.temperature_C.toFixed(1)} C (${answer.ambient.kind})`;
+  print(flags, answer, [line]);
+}
+
+function constant(celsius: string | undefined): { kind: 'constant'; temperature_C: number } | undefined {
+  if (celsius === undefined) return undefined;
+  const temperature_C = Number(celsius);
+  if (celsius.trim() !== '' && Number.isFinite(temperature_C)) return { kind: 'constant', temperature_C };
+  throw Object.assign(new Error(`"${celsius}" is no temperature`), {
+    remedy: 'Give degrees Celsius, such as 60, or "profile".',
+    exitCode: 2,
+  });
 }
 
 function ask(flags: ControlFlags, method: string, params?: object): Promise<unknown> {

@@ -2,7 +2,12 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { resolve } from 'node:path';
 import { loadProfile, type ChipProfile } from '../../firmware-sim/chip/index.ts';
-import { describeMethods, faultMethods, serveControl } from '../../firmware-sim/control/index.ts';
+import {
+  ambientMethods,
+  describeMethods,
+  faultMethods,
+  serveControl,
+} from '../../firmware-sim/control/index.ts';
 import type { ControlService } from '../../firmware-sim/control/index.ts';
 import { createTwin, servePty, serveTcp } from '../../firmware-sim/ports/index.ts';
 import type { Controller } from '../../firmware-sim/firmware/index.ts';
@@ -222,7 +227,7 @@ async function serve(controller: Controller, flags: Flags): Promise<Service> {
 }
 
 async function serveControlOf(
-  { uid, profile: { digest }, faults }: Twin,
+  { uid, profile: { digest }, faults, surroundings }: Twin,
   profile: ChipProfile,
   { control, units, speed }: Flags,
   coordinator: Coordinator | undefined,
@@ -237,7 +242,8 @@ async function serveControlOf(
     faultsActive: () => faults.views(),
   };
   const time = coordinator?.methods() ?? realTimeMethods();
-  return serveControl({ ...describeMethods(facts), ...faultMethods(faults), ...time }, control);
+  const chip = { ...describeMethods(facts), ...faultMethods(faults), ...ambientMethods(surroundings) };
+  return serveControl({ ...chip, ...time }, control);
 }
 
 function announce(

@@ -77,13 +77,15 @@ function describe(error: z.ZodError): string {
  * came later count only where they do something: a chip does not become another one because there is more to say of chips.
  */
 export function profileDigest(profile: ChipProfile): string {
-  const { readout, dac } = profile;
+  const { readout, dac, thermal } = profile;
   const { reference, ...otherReadout } = readout;
   const { gain_ratio, ...otherField } = dac.field;
+  const { leakage_ratio_per_C, ...otherThermal } = thermal;
   const meaning = {
     ...profile,
     readout: reference.error_ratio === 0 ? otherReadout : readout,
     dac: { ...dac, field: gain_ratio === 0 ? otherField : dac.field },
+    thermal: leakage_ratio_per_C === 0 ? otherThermal : thermal,
   };
   return createHash('sha256').update(canonical(meaning)).digest('hex');
 }

@@ -7,20 +7,22 @@ const positive = finite.positive();
 const temperature_C = finite.min(-55).max(250);
 
 /** The surroundings: a constant, or a day that comes back as a sine. */
-const ambient = z
-  .discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('constant'), temperature_C }),
-    z.strictObject({
-      kind: z.literal('daily'),
-      mean_C: temperature_C,
-      amplitude_C: finite.nonnegative().max(100),
-      /** Time of the warmest moment, since power on. */
-      warmestAt_s: finite.default(0),
-      period_s: positive.default(86_400),
-    }),
-  ])
+export const ambientSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('constant'), temperature_C }),
+  z.strictObject({
+    kind: z.literal('daily'),
+    mean_C: temperature_C,
+    amplitude_C: finite.nonnegative().max(100),
+    /** Time of the warmest moment, since power on. */
+    warmestAt_s: finite.default(0),
+    period_s: positive.default(86_400),
+  }),
+]);
+const ambient = ambientSchema
   .default({ kind: 'constant', temperature_C: 25 })
   .describe('Temperature of the surroundings: constant, or a daily sine (mean_C, amplitude_C, warmestAt_s).');
+/** Leakage multiplies power by this at the most: then something else limits the current. */
+export const LEAKAGE_FACTOR_MAX = 4;
 
 /** Power by phase. */
 interface Power {
@@ -114,13 +116,21 @@ export const thermalSchema = z
       .describe('Time the converters work for one value; counts for power, not for the schedule.'),
     limits,
     sensitivity,
+    leakage_ratio_per_C: finite
+      .min(0)
+      .max(0.2)
+      .default(0)
+      .describe(
+        `Relative growth of all power per degree of the die above sensitivity.reference_C, to at most ${LEAKAGE_FACTOR_MAX} times.`,
+      ),
   })
   .refine((thermal) => thermal.limits.derate_C <= thermal.limits.trip_C, {
     message: 'derate_C must not lie above trip_C',
     path: ['limits', 'derate_C'],
   })
-  .refine((thermal) => [thermal.rails.core, thermal.rails.io].every(canCarry), {
-    message: 'a rail cannot carry its power: 4 * resistance * power must lie below voltage^2',
+  .refine(({ rails, leakage_ratio_per_C }) => [rails.core, rails.io].every(canCarry(leakage_ratio_per_C)), {
+    message:
+      'a rail cannot carry its power (with leakage that of the hottest die): 4 * resistance * power must lie below voltage^2',
     path: ['rails'],
   })
   .prefault({});
@@ -139,7 +149,12 @@ export function isSensitive(sensitivity: ThermalParameters['sensitivity']): bool
 }
 
 /** Beyond V^2/4R no current gives the power. */
-function canCarry(supply: { voltage_V: number; resistance_ohm: number; power: Power }): boolean {
-  const { voltage_V, resistance_ohm, power } = supply;
-  return Object.values(power).every((power_W: number) => 4 * resistance_ohm * power_W < voltage_V ** 2);
+function canCarry(leakage_ratio_per_C: number) {
+  const most = leakage_ratio_per_C === 0 ? 1 : LEAKAGE_FACTOR_MAX;
+  return (supply: { voltage_V: number; resistance_ohm: number; power: Power }): boolean => {
+    const { voltage_V, resistance_ohm, power } = supply;
+    return Object.values(power).every(
+      (power_W: number) => 4 * resistance_ohm * power_W * most < voltage_V ** 2,
+    );
+  };
 }

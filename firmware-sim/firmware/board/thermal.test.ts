@@ -19,8 +19,13 @@ import { BoardSensors } from './sensors.ts';
 import { ThermalGuard } from './thermal-guard.ts';
 
 /** Small masses, so that seconds are long: the die settles in 0.4 s, the board in 6 s. Relaxing at rest: 60 + 18.2 C. */
-const thermal = (limits: { derate_C: number; trip_C: number; hysteresis_C?: number }, ambient_C = 60) =>
+const thermal = (
+  limits: { derate_C: number; trip_C: number; hysteresis_C?: number },
+  ambient_C = 60,
+  leakage_ratio_per_C = 0,
+) =>
   thermalSchema.parse({
+    leakage_ratio_per_C,
     ambient: { kind: 'constant', temperature_C: ambient_C },
     die_J_per_C: 0.1,
     board_J_per_C: 2,
@@ -219,6 +224,38 @@ describe('a trip', () => {
     await clock.pass(600);
     expect(status(host)).toMatchObject({ state: DeviceState.FAULT, fault: [{ code: FaultCode.OVER_TEMP }] });
     expect(clear(host)?.status?.detail).toBe(Detail.OVER_TEMP);
+  });
+});
+
+describe('a thermal runaway', () => {
+  /** How 6,400 samples end on a chip at 40 C, and how warm the die was at most. */
+  async function outcome(leakage_ratio_per_C: number) {
+    const limits = { derate_C: 73, trip_C: 80 };
+    const { clock, model, host, image } = hotBoard(thermal(limits, 40, leakage_ratio_per_C));
+    start(host, image, { samples: 6400 });
+    grantAll(host);
+    let highest_C = 0;
+    for (let k = 0; k < 2000 && host.eventsOf('runState').length === 0; k++) {
+      await clock.pass(50);
+      status(host); // a host that is silent would be taken for lost
+      highest_C = Math.max(highest_C, model.read(clock.now_ms() / 1000).die_C);
+    }
+    return { phase: host.eventsOf('runState').at(-1)?.phase, highest_C };
+  }
+
+  it('is not there at a leakage that heat carries away: the run is paced and ends', async () => {
+    for (const leakage of [0, 0.01]) {
+      const { phase, highest_C } = await outcome(leakage);
+      expect(phase).toBe(RunPhase.DONE);
+      expect(highest_C).toBeLessThan(80);
+    }
+  });
+
+  // 2.6 W times 7 C/W times 8 % is 1.5: the firmware predicts with the power of a cold die, and the trip ends it.
+  it('is not seen coming, and ends in a trip', async () => {
+    const { phase, highest_C } = await outcome(0.08);
+    expect(phase).toBe(RunPhase.FAILED);
+    expect(highest_C).toBeGreaterThan(79);
   });
 });
 

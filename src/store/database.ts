@@ -18,6 +18,12 @@ export interface ModelTable {
   deleted_at_ms: number | null;
 }
 
+/** Whoever uploaded it, by digest. */
+export interface ModelOwnerTable {
+  digest: Digest;
+  key_id: string;
+}
+
 export interface JobTable {
   id: string;
   device: string;
@@ -339,6 +345,7 @@ export interface SchemaVersionTable {
 
 export interface Tables {
   model: ModelTable;
+  model_owner: ModelOwnerTable;
   job: JobTable;
   job_label: JobLabelTable;
   job_log: JobLogTable;

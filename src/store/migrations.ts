@@ -16,6 +16,7 @@ import { settings } from './migrations/0010-settings.ts';
 import { deletion } from './migrations/0011-deletion.ts';
 import { webhooks } from './migrations/0012-webhooks.ts';
 import { heat } from './migrations/0013-heat.ts';
+import { modelOwners } from './migrations/0015-model-owners.ts';
 import { drift } from './migrations/0014-drift.ts';
 import type { Migration } from './migrations/migration.ts';
 
@@ -35,6 +36,7 @@ export const MIGRATIONS: readonly Migration[] = [
   webhooks,
   heat,
   drift,
+  modelOwners,
 ];
 
 /**

@@ -32,10 +32,15 @@ type Born<Row, Given extends keyof Row> = Omit<Row, Given> & Partial<Pick<Row, G
 export type { Page };
 
 export interface ModelRepository {
-  /** Adds a model; the same digest again returns the row that is there (content-addressed, immutable). */
+  /**
+   * Adds a model; the same digest again returns the row that is there (content-addressed, immutable). Its key owns it
+   * from then on, beside those that uploaded it before.
+   */
   add(row: Born<ModelRow, 'id' | 'createdAt_ms'>): Promise<{ row: ModelRow; created: boolean }>;
   find(digest: string): Promise<ModelRow | null>;
-  list(page?: Page): Promise<ModelRow[]>;
+  isOwner(digest: string, keyId: string): Promise<boolean>;
+  /** Of one owner, or all. */
+  list(page?: Page & { keyId?: string }): Promise<ModelRow[]>;
 }
 
 export interface JobFilter extends Page {
@@ -280,6 +285,8 @@ export interface DeletionRepository {
   job(id: string): Promise<Digest[]>;
   /** The content of a model; its digest stays known to the jobs that named it. `conflict` while one still needs it. */
   model(digest: string): Promise<Digest[]>;
+  /** One owner lets go of a model; the last one takes its content with him, as `model` does. */
+  modelOf(digest: string, keyId: string): Promise<Digest[]>;
   capture(id: string): Promise<Digest[]>;
   jobsFinishedBefore(at_ms: number, limit: number): Promise<string[]>;
   capturesBefore(at_ms: number, limit: number): Promise<string[]>;

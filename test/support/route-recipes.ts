@@ -44,8 +44,8 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   'GET /v1/models': get('/v1/models'),
   'GET /v1/models/:digest': {
     ask: async (kitchen, caller) => ({ path: `/v1/models/${await kitchen.model(caller)}` }),
-    // Named by what is in it: whoever knows the digest may read it, and model:read:all is for the list.
     status: 200,
+    foreign: 404,
   },
   'DELETE /v1/models/:digest': {
     ask: async (kitchen, caller) => ({ path: `/v1/models/${await kitchen.model(caller)}` }),

@@ -1807,9 +1807,7 @@ export interface paths {
         };
         /**
          * Models that the key uploaded (all with model:read:all)
-         * @description A page may hold fewer than limit items although there are more: go by nextCursor.
-         *
-         *     Scope: `model:read`.
+         * @description Scope: `model:read`.
          */
         get: {
             parameters: {
@@ -2055,7 +2053,7 @@ export interface paths {
         };
         /**
          * A model: its description, or its parameters as .npz
-         * @description Whoever has the digest may read the model. Accept: application/json or application/x-npz.
+         * @description Of a key that uploaded it, or any with model:read:all. Accept: application/json or application/x-npz.
          *
          *     Scope: `model:read`.
          */
@@ -2140,7 +2138,7 @@ export interface paths {
         post?: never;
         /**
          * Delete the content of a model that no waiting or running job needs
-         * @description Samples of jobs that have ended stay, and name its digest. Uploaded again it is as new. As for jobs, bytes younger than a minute go within two hours.
+         * @description Samples of jobs that have ended stay, and name its digest. Uploaded again it is as new. As for jobs, bytes younger than a minute go within two hours. Other keys that uploaded it keep it, unless model:delete:all decides for all.
          *
          *     Scope: `model:delete` or `model:delete:all`.
          */

@@ -20,8 +20,8 @@ scopes of that role or fewer, an expiry (\`expiresAt\`), and limits:
 made by an older version keeps the scopes its role had then; an edit with \`scopes\` gives it newer ones. Whoever holds \`keys:admin\` can make any key:
 limits of such a key bind itself, not those it makes.
 
-Jobs belong to the key that submitted them: others see them with \`job:read:all\` alone. A model is named by its content, and whoever knows its digest may read and
-run it; \`model:read:all\` is for the list.
+Jobs belong to the key that submitted them: others see them with \`job:read:all\` alone. A model belongs to every key that has
+uploaded it: others read it with \`model:read:all\` alone. It can be deleted by each for itself, and its content goes with the last. Whoever knows its digest may run it.
 
 \`POST /v1/tickets\` gives a ticket for one socket, \`tlt_<secret>\`: for 30 s \`GET /v1/ws?ticket=...\` opens once with it, as the key that asked for it. That is
 for browsers, which cannot send a header there. A ticket is used up in the database, so also where several hosts share it; its secret is kept as a hash.

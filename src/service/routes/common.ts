@@ -101,7 +101,7 @@ export function pageFrom<Row, View>(
   reply: FastifyReply,
   rows: Row[],
   limit: number,
-  of: { id(row: Row): string; view(row: Row): View; visible?(row: Row): boolean },
+  of: { id(row: Row): string; view(row: Row): View },
 ): { items: View[]; nextCursor: string | null } {
   const page = rows.slice(0, limit);
   const last = page.at(-1);
@@ -112,7 +112,7 @@ export function pageFrom<Row, View>(
     next.set('cursor', nextCursor);
     void reply.header('link', `<${path}?${next.toString()}>; rel="next"`);
   }
-  return { items: page.filter((row) => of.visible?.(row) ?? true).map((row) => of.view(row)), nextCursor };
+  return { items: page.map((row) => of.view(row)), nextCursor };
 }
 
 /** Own rows, or all with the scope. */

@@ -42,7 +42,7 @@ export function deletionRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const identity = caller(request);
         const { id } = request.params;
         const job = await visibleJob(context, identity, id);
-        mayDelete(identity, job, 'job');
+        mayDelete(identity, job.keyId === identity.keyId, 'job');
         const backend = jobBackend(job, devices);
         nameDevice(reply, job.device, backend);
         const blobs = await store
@@ -72,7 +72,8 @@ export function deletionRoutes(context: RouteContext): FastifyPluginAsyncZod {
           summary: 'Delete the content of a model that no waiting or running job needs',
           description:
             'Samples of jobs that have ended stay, and name its digest. Uploaded again it is as new. As for jobs, bytes ' +
-            'younger than a minute go within two hours.',
+            'younger than a minute go within two hours. Other keys that uploaded it keep it, unless model:delete:all decides ' +
+            'for all.',
           params: z.strictObject({ digest: z.string().max(100) }),
           response: {
             204: gone,
@@ -86,10 +87,16 @@ export function deletionRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const { digest } = request.params;
         const model = await store.models.find(digest);
         if (model === null) throw new ProblemError('unknown-model', `There is no model ${digest}.`);
-        mayDelete(caller(request), model, 'model');
+        const identity = caller(request);
+        const isOwner = await store.models.isOwner(digest, identity.keyId);
+        mayDelete(identity, isOwner, 'model');
+        // Others who uploaded it keep it, unless somebody may decide for all.
+        const onlyOwn = !identity.scopes.has('model:delete:all');
         const blobs = await store
           .transaction(async (tx) => {
-            const named = await tx.deletion.model(digest);
+            const named = onlyOwn
+              ? await tx.deletion.modelOf(digest, identity.keyId)
+              : await tx.deletion.model(digest);
             await tx.audit.append(auditOf(request, 'model.delete', digest));
             return named;
           })
@@ -105,9 +112,9 @@ export function deletionRoutes(context: RouteContext): FastifyPluginAsyncZod {
 }
 
 /** Own things with the scope, those of others with the one for all. @throws {ProblemError} forbidden */
-function mayDelete(identity: Identity, row: { keyId: string | null }, kind: 'job' | 'model'): void {
+function mayDelete(identity: Identity, isOwner: boolean, kind: 'job' | 'model'): void {
   const all: Scope = `${kind}:delete:all`;
-  if (identity.scopes.has(`${kind}:delete`) && row.keyId === identity.keyId) return;
+  if (identity.scopes.has(`${kind}:delete`) && isOwner) return;
   if (identity.scopes.has(all)) return;
   throw new ProblemError('forbidden', `The ${kind} belongs to another key.`, { requiredScope: all });
 }

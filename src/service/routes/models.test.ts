@@ -236,8 +236,8 @@ describe('POST /v1/models', () => {
     const sent = await upload(
       {
         couplings: [
-          [0, 0.7],
-          [0.7, 0],
+          [0, 0.7123],
+          [0.7123, 0],
         ],
       },
       { 'x-correlation-id': 'run-17' },
@@ -274,6 +274,36 @@ describe('GET /v1/models', () => {
     expect(mine.json<{ items: unknown[] }>().items).toEqual([made.json()]);
     const all = await service.call('GET', '/v1/models?limit=500', { role: 'viewer' });
     expect(all.json<{ items: unknown[] }>().items).toHaveLength(await modelCount());
+  });
+
+  it('are read by every key that uploaded them, and by others with model:read:all alone', async () => {
+    const [first, second, third] = await Promise.all([1, 2, 3].map(() => service.addKey('researcher')));
+    const body = {
+      couplings: [
+        [0, 0.7123],
+        [0.7123, 0],
+      ],
+    };
+    const upload = (by: typeof first) => service.call('POST', '/v1/models', { headers: by.headers, body });
+    const [made, again] = [await upload(first), await upload(second)];
+    expect([made.statusCode, again.statusCode]).toEqual([201, 200]);
+    const { digest } = made.json<{ digest: string }>();
+    const read = async (headers: Record<string, string>, accept = 'application/json') =>
+      (await service.call('GET', `/v1/models/${digest}`, { headers: { ...headers, accept } })).statusCode;
+    for (const accept of ['application/json', 'application/x-npz']) {
+      const keys = [first.headers, second.headers, third.headers, service.as.viewer, service.as.admin];
+      const statuses: number[] = [];
+      for (const headers of keys) statuses.push(await read(headers, accept));
+      expect(statuses).toEqual([200, 200, 404, 200, 200]);
+    }
+    const list = await service.call('GET', '/v1/models', { headers: second.headers });
+    expect(list.json<{ items: { digest: string }[] }>().items.map((item) => item.digest)).toEqual([digest]);
+    const remove = (by: typeof first) =>
+      service.call('DELETE', `/v1/models/${digest}`, { headers: by.headers });
+    expect((await remove(first)).statusCode).toBe(204);
+    expect([await read(first.headers), await read(second.headers)]).toEqual([404, 200]);
+    expect((await remove(second)).statusCode).toBe(204);
+    expect([await read(second.headers), await read(service.as.viewer)]).toEqual([404, 404]);
   });
 
   it('pages with a cursor that other text is not', async () => {

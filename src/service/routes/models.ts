@@ -15,7 +15,7 @@ import { ProblemError } from '../problems/problem.ts';
 import { checkStorageQuota } from '../quota.ts';
 import { creatingHeaders, guardProblems, pageOf, pageQuery, problemContent } from '../schemas/common.ts';
 import { model, modelUpload, modelView } from '../schemas/models.ts';
-import { decodeCursor, maySee, pageFrom, rowsFor, type RouteContext } from './common.ts';
+import { decodeCursor, pageFrom, rowsFor, type RouteContext } from './common.ts';
 
 /** JSON of 1,296 units takes about 34 MB, .npz of 2,048 units 34 MB. */
 export const MODEL_BODY_BYTES_MAX = 48 * 2 ** 20;
@@ -67,7 +67,7 @@ export function modelRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const format = request.headers['content-type']?.split(';')[0].trim().toLowerCase() as ModelFormat;
         return answerOnce(context, request, reply, { body: bytes }, async (keep) => {
           const { digest, name, units, metadata, content } = await prepareUpload(bytes, format);
-          if ((await store.models.find(digest)) === null)
+          if (!(await store.models.isOwner(digest, caller(request).keyId)))
             await checkStorageQuota(store, caller(request), content.length);
           const blob = await store.blobs.put(content, { digest });
           const { keyId } = caller(request);
@@ -94,20 +94,19 @@ export function modelRoutes(context: RouteContext): FastifyPluginAsyncZod {
         schema: {
           tags: ['models'],
           summary: 'Models that the key uploaded (all with model:read:all)',
-          description: 'A page may hold fewer than limit items although there are more: go by nextCursor.',
           querystring: pageQuery,
           response: { 200: pageOf(model), ...guardProblems },
         },
       },
       async (request, reply) => {
         const { limit, cursor } = request.query;
-        const rows = await store.models.list({ limit: rowsFor(limit), after: decodeCursor(cursor) });
         const identity = caller(request);
-        return pageFrom(request, reply, rows, limit, {
-          id: (row) => row.id,
-          view: modelView,
-          visible: (row) => maySee(identity, row, 'model:read:all'),
+        const rows = await store.models.list({
+          limit: rowsFor(limit),
+          after: decodeCursor(cursor),
+          ...(!identity.scopes.has('model:read:all') && { keyId: identity.keyId }),
         });
+        return pageFrom(request, reply, rows, limit, { id: (row) => row.id, view: modelView });
       },
     );
     app.get(
@@ -117,7 +116,7 @@ export function modelRoutes(context: RouteContext): FastifyPluginAsyncZod {
           tags: ['models'],
           summary: 'A model: its description, or its parameters as .npz',
           description:
-            'Whoever has the digest may read the model. Accept: application/json or application/x-npz.',
+            'Of a key that uploaded it, or any with model:read:all. Accept: application/json or application/x-npz.',
           params: z.strictObject({ digest: z.string().max(100) }),
           response: {
             200: model,
@@ -128,9 +127,11 @@ export function modelRoutes(context: RouteContext): FastifyPluginAsyncZod {
         },
       },
       async (request, reply) => {
-        const row = await store.models.find(request.params.digest);
-        if (row === null)
-          throw new ProblemError('unknown-model', `There is no model ${request.params.digest}.`);
+        const { digest } = request.params;
+        const row = await store.models.find(digest);
+        const { keyId, scopes } = caller(request);
+        const mayRead = scopes.has('model:read:all') || (await store.models.isOwner(digest, keyId));
+        if (row === null || !mayRead) throw new ProblemError('unknown-model', `There is no model ${digest}.`);
         if (chooseFormat(request, downloadFormats) === 'application/json') return modelView(row);
         const answer = await encoding.run(async () => {
           const content = await store.blobs.get(row.blob, { verify: false });

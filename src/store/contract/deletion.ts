@@ -126,6 +126,32 @@ export function deletionContract(at: () => Fixture): void {
       expect(await store.blobs.get(model)).toEqual(content);
     });
 
+    it('of a model by one of its owners leaves it to the others, and by the last takes it', async () => {
+      const { store } = at();
+      await store.models.add({
+        ...{ digest: model, blob: model, units: 1, bytes: content.length, name: 'mine', metadata: {} },
+        keyId: 'k2',
+      });
+      for (const keyId of ['k1', 'k2']) expect(await store.deletion.storedBytes(keyId)).toBe(content.length);
+      expect(await store.deletion.modelOf(model, 'k1')).toEqual([]);
+      expect([await store.models.isOwner(model, 'k1'), await store.models.isOwner(model, 'k2')]).toEqual([
+        false,
+        true,
+      ]);
+      expect(await store.deletion.storedBytes('k1')).toBe(0);
+      const { id } = await store.jobs.add({ device: 'twin-0', model, request: {} });
+      await expect(store.deletion.modelOf(model, 'k2')).rejects.toMatchObject({ code: 'conflict' });
+      expect(await store.models.isOwner(model, 'k2')).toBe(true);
+      await store.jobs.transition(id, 'queued', 'cancelled');
+      expect(await store.deletion.modelOf(model, 'k2')).toEqual([model]);
+      expect([await store.models.find(model), await store.models.isOwner(model, 'k2')]).toEqual([
+        null,
+        false,
+      ]);
+      await upload('again');
+      expect(await store.models.isOwner(model, 'k2')).toBe(false);
+    });
+
     it('of garbage spares what is young, named, or asked to be stored again meanwhile', async () => {
       const { store } = at();
       const named = await ended(bytesOf(3));

@@ -20,5 +20,16 @@ export function modelContract(at: () => Fixture): void {
       expect(await at().store.models.find('sha256:00')).toBeNull();
       expect(await at().store.models.list()).toHaveLength(1);
     });
+
+    it('belong to every key that uploaded them', async () => {
+      const { models } = at().store;
+      const row = { ...MODEL_ROW, metadata: {} };
+      for (const keyId of ['k1', 'k2', 'k1']) await models.add({ ...row, keyId });
+      const owned = await Promise.all(['k1', 'k2', 'k3', ''].map((keyId) => models.isOwner(MODEL, keyId)));
+      expect(owned).toEqual([true, true, false, false]);
+      expect(await models.list({ keyId: 'k2' })).toHaveLength(1);
+      expect(await models.list({ keyId: 'k3' })).toEqual([]);
+      expect((await models.find(MODEL))?.keyId).toBeNull();
+    });
   });
 }

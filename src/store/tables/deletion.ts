@@ -15,6 +15,8 @@ export function deletionRepository(context: Context): DeletionRepository {
   return {
     job: (id) => context.atomic((db) => deleteJob(db, id)),
     model: (digest) => context.atomic((db) => deleteModel(db, digest, context.clock.wall_ms())),
+    modelOf: (digest, keyId) =>
+      context.atomic((db) => disownModel(db, digest, keyId, context.clock.wall_ms())),
     capture: (id) =>
       context.atomic(async (db) => {
         const row = await db.deleteFrom('capture').where('id', '=', id).returning('blob').executeTakeFirst();
@@ -102,6 +104,10 @@ async function deleteModel(db: Kysely<Tables>, digest: string, now_ms: number): 
   if (needed !== undefined) throw new StoreError('conflict', `job ${needed.id} needs model ${digest}`);
   await forgetAnswers(db, `/v1/models/${digest}`);
   await db
+    .deleteFrom('model_owner')
+    .where('digest', '=', digest as Digest)
+    .execute();
+  await db
     .updateTable('model')
     .set({ name: null, metadata: '{}', blob: '' as Digest, bytes: 0, deleted_at_ms: now_ms })
     .where('digest', '=', digest as Digest)
@@ -109,20 +115,46 @@ async function deleteModel(db: Kysely<Tables>, digest: string, now_ms: number): 
   return distinct([model.blob]);
 }
 
-/** Kept answers to requests with an Idempotency-Key repeat what was sent: their body goes, so that a repeat makes nothing anew. */
-async function forgetAnswers(db: Kysely<Tables>, location: string): Promise<void> {
+async function disownModel(
+  db: Kysely<Tables>,
+  digest: string,
+  keyId: string,
+  now_ms: number,
+): Promise<Digest[]> {
+  const named = digest as Digest;
+  // Held until the commit: whoever uploads it meanwhile comes before the count, or after the deletion.
   await db
+    .updateTable('model')
+    .set((e) => ({ units: e.ref('units') }))
+    .where('digest', '=', named)
+    .execute();
+  await db.deleteFrom('model_owner').where('digest', '=', named).where('key_id', '=', keyId).execute();
+  await forgetAnswers(db, `/v1/models/${digest}`, keyId);
+  const others = await db
+    .selectFrom('model_owner')
+    .select('key_id')
+    .where('digest', '=', named)
+    .limit(1)
+    .executeTakeFirst();
+  return others === undefined ? deleteModel(db, digest, now_ms) : [];
+}
+
+/** Kept answers to requests with an Idempotency-Key repeat what was sent: their body goes, so that a repeat makes nothing anew. */
+async function forgetAnswers(db: Kysely<Tables>, location: string, keyId?: string): Promise<void> {
+  let kept = db
     .updateTable('idempotency')
     .set({ body: JSON.stringify({ deleted: true, location }) })
-    .where('headers', 'like', `%"${location}"%`)
-    .execute();
+    .where('headers', 'like', `%"${location}"%`);
+  if (keyId !== undefined) kept = kept.where('key_id', '=', keyId);
+  await kept.execute();
 }
 
 async function storedBytes(db: Kysely<Tables>, keyId: string): Promise<number> {
   const models = await db
     .selectFrom('model')
-    .select((e) => e.fn.sum('bytes').as('bytes'))
-    .where('key_id', '=', keyId)
+    .innerJoin('model_owner', 'model_owner.digest', 'model.digest')
+    .select((e) => e.fn.sum('model.bytes').as('bytes'))
+    .where('model_owner.key_id', '=', keyId)
     .executeTakeFirst();
   const samples = await db
     .selectFrom('sample_set')

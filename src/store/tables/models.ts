@@ -38,10 +38,21 @@ export function modelRepository(context: Context): ModelRepository {
         )
         .returningAll()
         .executeTakeFirst();
+      if (row.keyId !== null) await own(context, row.digest, row.keyId);
       if (inserted !== undefined) return { row: toRow(inserted), created: true };
       return { row: orNotFound(await find(row.digest), 'model', row.digest), created: false };
     },
-    async list(page = {}) {
+    async isOwner(digest, keyId) {
+      const row = await context
+        .db()
+        .selectFrom('model_owner')
+        .select('key_id')
+        .where('digest', '=', digest as ModelRow['digest'])
+        .where('key_id', '=', keyId)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+    async list({ keyId, ...page } = {}) {
       const { limit, compare, direction } = paging(page);
       let query = context
         .db()
@@ -51,9 +62,23 @@ export function modelRepository(context: Context): ModelRepository {
         .orderBy('id', direction)
         .limit(limit);
       if (page.after !== undefined) query = query.where('id', compare, page.after);
+      if (keyId !== undefined) query = query.where('digest', 'in', ownedBy(context, keyId));
       return (await query.execute()).map(toRow);
     },
   };
+}
+
+async function own(context: Context, digest: ModelRow['digest'], keyId: string): Promise<void> {
+  await context
+    .db()
+    .insertInto('model_owner')
+    .values({ digest, key_id: keyId })
+    .onConflict((c) => c.columns(['digest', 'key_id']).doNothing())
+    .execute();
+}
+
+function ownedBy(context: Context, keyId: string) {
+  return context.db().selectFrom('model_owner').select('digest').where('key_id', '=', keyId);
 }
 
 function toRow(row: ModelTable): ModelRow {

@@ -236,8 +236,8 @@ describe('POST /v1/models', () => {
     const sent = await upload(
       {
         couplings: [
-          [0, 0.7123],
-          [0.7123, 0],
+          [0, 0.7],
+          [0.7, 0],
         ],
       },
       { 'x-correlation-id': 'run-17' },

@@ -1,7 +1,7 @@
 // What is written into a chip so that it does what a model asks for, given what calibrations say of it. Pure: models in,
 // models out; whoever loads them decides whether they may be corrected.
 import type { Model } from '../physics/index.ts';
-import type { ChipKnowledge } from './knowledge.ts';
+import type { ChipKnowledge, CouplingKnowledge } from './knowledge.ts';
 import { knownFor } from './knowledge.ts';
 import { shrunk } from './shrink.ts';
 
@@ -100,15 +100,13 @@ function correctCouplings({ model, knowledge, report, headroom_ratio }: At): Flo
   report.applied.push('coupling-gain');
   report.coupling_ratio = common;
   const { units } = model;
-  const map = coupling.map_ratio;
-  if (map !== null) report.applied.push('coupling-map');
+  const own = ownRatios(coupling, units);
+  if (own !== null) report.applied.push('coupling-map');
   const absent = new Set(mask?.missing.map(([i, j]) => i * units + j));
   const couplings = new Float64Array(units * units);
-  for (let i = 0; i < units; i++)
-    for (let j = i + 1; j < units; j++) {
-      // Both directions have one code: their mean is what can be set right.
-      const own = map === null ? 1 : (map[i * units + j] + map[j * units + i]) / 2;
-      let factor = common / own;
+  for (let i = 0, at = 0; i < units; i++)
+    for (let j = i + 1; j < units; j++, at++) {
+      let factor = common / (own?.[at] ?? 1);
       if (!inReach(factor, headroom_ratio)) {
         if (!absent.has(i * units + j)) leave(report, i, j);
         factor = common;
@@ -117,6 +115,23 @@ function correctCouplings({ model, knowledge, report, headroom_ratio }: At): Flo
       couplings[i * units + j] = couplings[j * units + i] = value;
     }
   return couplings;
+}
+
+/** Of the pairs i < j, row by row. Both directions have one code: their mean is what can be set right. */
+function ownRatios(
+  { map_ratio: map, mapStderr_ratio: stderr }: CouplingKnowledge,
+  units: number,
+): Float64Array | null {
+  if (map === null) return null;
+  const values = new Float64Array((units * (units - 1)) / 2);
+  const errors = new Float64Array(values.length);
+  for (let i = 0, at = 0; i < units; i++)
+    for (let j = i + 1; j < units; j++, at++) {
+      const [up, down] = [i * units + j, j * units + i];
+      values[at] = (map[up] + map[down]) / 2;
+      errors[at] = stderr ? Math.hypot(stderr[up], stderr[down]) / 2 : 0;
+    }
+  return shrunk(values, errors);
 }
 
 function leave({ leftPairs }: CorrectionReport, i: number, j: number): void {

@@ -2,6 +2,9 @@
 import { noiseTemperature } from './noise-temperature/procedure.ts';
 import { readoutGain } from './readout/gain-procedure.ts';
 import { readoutOffset } from './readout/offset-procedure.ts';
+import { couplingGain } from './coupling/gain-procedure.ts';
+import { couplingMap } from './coupling/map-procedure.ts';
+import { mask } from './coupling/mask-procedure.ts';
 import { potential } from './potential/procedure.ts';
 import type { CalibrationProcedure, ReferenceDevice } from './procedure.ts';
 
@@ -11,6 +14,9 @@ export const calibrationProcedures = {
   'readout-gain': readoutGain,
   'noise-temperature': noiseTemperature,
   potential,
+  'coupling-gain': couplingGain,
+  'coupling-map': couplingMap,
+  mask,
 } as const satisfies Record<string, CalibrationProcedure<ReferenceDevice>>;
 
 export { CalibrationError, calibrationErrorCodes } from './errors.ts';
@@ -34,6 +40,7 @@ export { NOTHING_KNOWN, calibrationKinds, knowledgeFrom, knownFor } from './know
 export type {
   CalibrationKind,
   ChipKnowledge,
+  CouplingKnowledge,
   MeasuredValues,
   PotentialKnowledge,
   ReadoutKnowledge,

@@ -42,13 +42,21 @@ export interface PotentialKnowledge {
   };
 }
 
+export interface CouplingKnowledge {
+  /** Actual over programmed, the same for all. */
+  common_ratio: number;
+  /** N x N row-major, row = the unit that is pushed: actual over programmed times the common ratio; 1 where nothing is known. */
+  map_ratio: Float64Array | null;
+  /** Standard errors of it, infinite where nothing is known; absent: none. */
+  mapStderr_ratio?: Float64Array | null;
+}
+
 export interface ChipKnowledge {
   readout: ReadoutKnowledge | null;
   noiseTemperature: { common_ratio: number; unit_ratio: Float64Array } | null;
   potential: PotentialKnowledge | null;
   mobility: { common_ratio: number } | null;
-  /** `map_ratio`: N x N row-major, actual over programmed. */
-  coupling: { common_ratio: number; map_ratio: Float64Array | null } | null;
+  coupling: CouplingKnowledge | null;
   mask: { dead: number[]; stuck: number[]; missing: [number, number][] } | null;
 }
 
@@ -119,7 +127,11 @@ export function knownFor(known: ChipKnowledge, units: number): ChipKnowledge {
         ? { ...noiseTemperature, unit_ratio: cut(noiseTemperature.unit_ratio) }
         : null,
     potential: potential && covers(potential.j2_ratio) ? cutPotential(potential, cut) : null,
-    coupling: coupling && { ...coupling, map_ratio: cutMap(coupling.map_ratio, units) },
+    coupling: coupling && {
+      ...coupling,
+      map_ratio: cutMap(coupling.map_ratio, units),
+      mapStderr_ratio: cutMap(coupling.mapStderr_ratio ?? null, units),
+    },
     mask: mask && {
       dead: mask.dead.filter((unit) => unit < units),
       stuck: mask.stuck.filter((unit) => unit < units),
@@ -211,17 +223,19 @@ function commonFrom(measured: MeasuredValues | null, name: string): { common_rat
 function couplingFrom(gain: MeasuredValues | null, map: MeasuredValues | null): ChipKnowledge['coupling'] {
   const common_ratio = numberOf((gain ?? map)?.values['gain_ratio']);
   if (common_ratio === null) return null;
-  return { common_ratio, map_ratio: map?.blob === undefined ? null : mapFrom(map.blob) };
+  if (map?.blob === undefined) return { common_ratio, map_ratio: null };
+  const { blob } = map;
+  return { common_ratio, map_ratio: mapFrom(blob, 0, 1), mapStderr_ratio: mapFrom(blob, 1, Infinity) };
 }
 
-/** The values of a blob of float32 [2][N][N]; a pair of which nothing could be said is NaN there, and 1 here. */
-function mapFrom(blob: Uint8Array): Float64Array | null {
+/** One half of a blob of float32 [2][N][N]; a pair of which nothing could be said is NaN there, and `unknown` here. */
+function mapFrom(blob: Uint8Array, half: 0 | 1, unknown: number): Float64Array | null {
   const size = Math.round(Math.sqrt(blob.length / 8));
   if (size < 1 || size * size * 8 !== blob.length) return null;
   const view = new DataView(blob.buffer, blob.byteOffset, blob.byteLength);
   return Float64Array.from({ length: size * size }, (_, k) => {
-    const value = view.getFloat32(4 * k, true);
-    return Number.isNaN(value) ? 1 : value;
+    const value = view.getFloat32(4 * (half * size * size + k), true);
+    return Number.isNaN(value) ? unknown : value;
   });
 }
 

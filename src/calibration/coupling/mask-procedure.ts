@@ -1,0 +1,96 @@
+// Calibration `mask`: what does not work. Units that are dead or stuck, and couplings that are missing, each asked twice before it
+// is named.
+import type { DeviceCapabilities } from '../../device/index.ts';
+import { short } from '../report.ts';
+import type {
+  CalibrationControl,
+  CalibrationOutcome,
+  CalibrationProcedure,
+  JsonObject,
+  MeasureDevice,
+} from '../procedure.ts';
+import { capabilitiesOf, knownOf, singleUnits } from '../runs.ts';
+import { denseScan, scanPatterns } from './dense-scan.ts';
+import { Drives } from './drive-run.ts';
+import { confirm, roundsOf, suspectsOf, type PairList } from './missing.ts';
+import { commonRatio, pairsOf } from './pair-ratios.ts';
+import {
+  assumptionsOf,
+  couplingOptions,
+  driveCost_s,
+  noUsableUnits,
+  type CouplingDefaults,
+} from './settings.ts';
+
+/** A scan is coarse: 11 % of a coupling, whatever the size of the chip. The suspects of it answer for themselves. */
+const DEFAULTS: CouplingDefaults = {
+  patterns: (units) => Math.ceil(1.2 * units),
+  samples: () => 8,
+  settle: 1.25,
+  rowForce_E0: 3,
+};
+const SEED = 0x6d61736b;
+
+export const mask: CalibrationProcedure = {
+  check: (options, capabilities) => void couplingOptions(options, capabilities, DEFAULTS),
+  cost_s,
+  run,
+};
+
+function cost_s(given: JsonObject, capabilities: DeviceCapabilities): number {
+  const options = couplingOptions(given, capabilities, DEFAULTS);
+  return driveCost_s(scanPatterns(options), options, capabilities);
+}
+
+async function run(
+  device: MeasureDevice,
+  given: JsonObject,
+  control: CalibrationControl,
+): Promise<CalibrationOutcome> {
+  const capabilities = capabilitiesOf(device);
+  const options = couplingOptions(given, capabilities, DEFAULTS);
+  const { units, samples } = options;
+  // What is missing is asked for anew.
+  const known = { ...knownOf(control, units), mask: null };
+  const drives = new Drives(device, control, known);
+  const base = singleUnits(units, capabilities);
+  const scan = await denseScan(drives, base, options, known, SEED);
+  const { answers, rows, ratios } = scan;
+  const pairs = pairsOf(ratios, units);
+  if (pairs.length === 0) throw noUsableUnits(answers.live.length, units);
+  const common = commonRatio(pairs);
+  const suspects = suspectsOf(pairs, common.ratio);
+  const { rounds, left } = roundsOf(suspects);
+  const missing: PairList = [];
+  const open: PairList = [...left];
+  const chip = { live: answers.live, rows, common: common.ratio };
+  for (const [k, round] of rounds.entries()) {
+    const found = await confirm(drives, base, round, chip, options, SEED + 2 + 2 * k);
+    missing.push(...found.missing);
+    open.push(...found.open);
+  }
+  const inOrder = (list: PairList): PairList => list.sort(([a, b], [c, d]) => a - c || b - d);
+  return {
+    values: {
+      dead: answers.dead,
+      stuck: answers.stuck,
+      missing: inOrder(missing),
+      /** Suspects that stay open: more than could be asked, or not clearly on one side. */
+      open: inOrder(open),
+      suspects: suspects.length,
+      pairs: pairs.length,
+      scanError_ratio: short(Math.sqrt(pairs.reduce((sum, p) => sum + p.stderr ** 2, 0) / pairs.length)),
+      assumes: assumptionsOf(known),
+      perUnit: { quality: answers.quality },
+      measurement: {
+        units,
+        patterns: scan.patterns,
+        samples,
+        coupling_E0: scan.coupling_E0,
+        ...drives.facts,
+      },
+    },
+    stderr: {},
+    device: drives.chip,
+  };
+}

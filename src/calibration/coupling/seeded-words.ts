@@ -1,0 +1,13 @@
+// Random signs of test programs and forces: the same seed gives the same ones on every machine.
+
+/** Uniform 32-bit numbers (mulberry32). */
+export function seededWords(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let z = state;
+    z = Math.imul(z ^ (z >>> 15), z | 1);
+    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
+    return (z ^ (z >>> 14)) >>> 0;
+  };
+}

@@ -1,4 +1,14 @@
 // The public face of certificates: everything above imports from here.
+export {
+  addendumSchema,
+  driftSide,
+  driftSides,
+  signAddendum,
+  verifyAddendum,
+  type AddendumFacts,
+  type CertificateAddendum,
+  type DriftSide,
+} from './addendum.ts';
 export { canonicalJson } from './canonical.ts';
 export { CERTIFICATE_BYTES_MAX, signCertificate, verifyCertificate } from './certificate.ts';
 export type { CertificateSigner } from './certificate.ts';

@@ -41,6 +41,7 @@ import { liveRoutes } from './routes/live.ts';
 import { modelRoutes } from './routes/models.ts';
 import { problemRoutes } from './routes/problems.ts';
 import { sampleRoutes } from './routes/samples.ts';
+import { Addenda } from './certificates/addenda.ts';
 import { driftRoutes } from './routes/drift.ts';
 import { heatRoutes } from './routes/heat.ts';
 import { telemetryRoutes } from './routes/telemetry.ts';
@@ -79,12 +80,14 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   registerErrors(app);
-  const hub = new LiveHub(context);
+  const addenda = new Addenda(options);
+  const hub = new LiveHub({ ...context, addenda });
   app.decorate('liveClients', () => hub.size);
   // Before the WebSocket plugin's own, which closes sockets without a word.
   app.addHook('preClose', async () => {
     closing.abort(new ProblemError('service-stopping', 'The service is shutting down.'));
     hub.close();
+    await addenda.close();
   });
   await registerWebSocket(app);
   registerCorrelation(app, options);

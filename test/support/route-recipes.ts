@@ -93,6 +93,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   'DELETE /v1/jobs/:id': { ...ofEndedJob(''), status: 204 },
   'GET /v1/jobs/:id/samples': ofEndedJob('/samples'),
   'GET /v1/jobs/:id/certificate': ofEndedJob('/certificate'),
+  'GET /v1/jobs/:id/certificate/addenda': ofEndedJob('/certificate/addenda'),
   'POST /v1/calibrations': {
     ask: () => ({ path: '/v1/calibrations', body: { device: 'chip-0', kind: 'noise-temperature' } }),
     status: 202,

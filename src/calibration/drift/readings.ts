@@ -67,7 +67,7 @@ export interface WatchedProgram {
   units: number;
   /** Pairs i < j row by row, as programmed, E0. */
   coupling_E0: Float64Array;
-  /** The largest coupling (decision 3); 1 where there is none. */
+  /** The largest coupling that the program can hold (decision 3). */
   fullScale_E0: number;
   /** Programmed, E0. */
   noiseTemperature_E0: number;

@@ -3438,6 +3438,103 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/jobs/{id}/certificate/addenda": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What became known after the job: on which side of a change of the chip its samples lie
+         * @description One for each drift event, signed like the certificate, which stays as it is. before: it had ended before the last good probe; after: it began after the alarm; uncertain: in between.
+         *
+         *     Scope: `job:read`.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Default Response */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CertificateAddenda"];
+                    };
+                };
+                /** @description unauthenticated */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description forbidden */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description unknown-job */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description job-not-finished */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description validation-failed */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description rate-limited */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/certificate-keys": {
         parameters: {
             query?: never;
@@ -6216,6 +6313,219 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Canonical JSON (RFC 8785), signed with Ed25519 */
+        CertificateInput: {
+            /** @constant */
+            type: "thermoloop-certificate";
+            /** @constant */
+            version: 1;
+            job: {
+                id: string;
+                /** @description Id of the API key */
+                submittedBy: string | null;
+                /** @description The submission with every default filled in: schedule, seed, samples */
+                request: {
+                    [key: string]: unknown;
+                };
+                attempts: {
+                    /**
+                     * Format: date-time
+                     * @description RFC 3339, UTC
+                     */
+                    startedAt: string;
+                    finishedAt: string | null;
+                    state: string;
+                    cause: string | null;
+                }[];
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                createdAt: string;
+                startedAt: string | null;
+                finishedAt: string | null;
+            };
+            device: {
+                id: string;
+                uid: string;
+                backend: string;
+                /** @description Faults were planted during the run; null: not recorded */
+                faultsActive: boolean | null;
+                firmware: string;
+                schemaHash: string;
+                bootId: string;
+                /** @description Whose time the device kept; null: not recorded */
+                clock: {
+                    [key: string]: unknown;
+                } | null;
+            };
+            program: {
+                model: string;
+                programDigest: string;
+                seed: string | null;
+                step_s: number;
+                fastMode: boolean;
+                noiseTemperature_ratio: number;
+                noiseTemperature_E0: number;
+            };
+            samples: {
+                /** @description Samples, reads, units */
+                shape: [
+                    number,
+                    number,
+                    number
+                ];
+                /** @constant */
+                dtype: "int16";
+                reads: {
+                    time_s: number;
+                    label: string;
+                }[];
+                /** @description x per code */
+                stateScale: number;
+                /** @description Of the readout codes, int16 little-endian, in the order of shape */
+                digest: string;
+                bytes: number;
+                wireDigest: string;
+            };
+            heat: {
+                mean_kT: number;
+                sd_kT: number;
+                stderr_kT: number;
+                n: number;
+                until_s: number;
+                released_kT?: number;
+                absorbed_kT?: number;
+                /** @description Of the heat of every sample in kT, float64 little-endian */
+                digest: string;
+            } | null;
+            heatReason: string | null;
+            /** @description Electrical energy at the rails, by phase and in all; absent: not recorded */
+            energy_J?: {
+                [key: string]: unknown;
+            } | null;
+            energyReason?: string | null;
+            /** @description Of a job with samples.targetEss: effective sample sizes and batches */
+            earlyStop?: {
+                [key: string]: unknown;
+            };
+            calibration: {
+                id: string;
+                kind: string;
+                deviceUid: string | null;
+                /** @description Asked for although faults may have been planted */
+                forced: boolean;
+                values: {
+                    [key: string]: unknown;
+                } | null;
+                stderr: {
+                    [key: string]: unknown;
+                } | null;
+                finishedAt: string | null;
+                /** @description From its end to the start of the job */
+                age_s: number | null;
+            } | null;
+            timing: {
+                [key: string]: unknown;
+            };
+            /** @description When the certificate was signed, and by which version of the service */
+            issued: {
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                at: string;
+                serviceVersion: string;
+            };
+            signature: {
+                algorithm: string;
+                /** @description An id of GET /v1/certificate-keys */
+                key: string;
+                /** @description Base64url of the signature over the canonical JSON of all but this member */
+                value: string;
+            };
+        };
+        CertificateKeyInput: {
+            id: string;
+            /** @constant */
+            algorithm: "Ed25519";
+            /** @description SPKI in PEM */
+            publicKey: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            createdAt: string;
+        };
+        CertificateKeysInput: {
+            /** @description The id that signs now */
+            current: string;
+            /** @description All that ever signed, oldest first */
+            keys: components["schemas"]["CertificateKeyInput"][];
+        };
+        CertificateAddendumInput: {
+            /** @constant */
+            type: "thermoloop-certificate-addendum";
+            /** @constant */
+            version: 1;
+            job: {
+                id: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                startedAt: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                finishedAt: string;
+                /** @description As in the certificate */
+                samplesDigest: string;
+            };
+            drift: {
+                event: string;
+                device: string;
+                deviceUid: string;
+                quantity: string;
+                element: string | null;
+                value_ratio: number;
+                stderr_ratio: number;
+                z: number;
+                /**
+                 * Format: date-time
+                 * @description The change happened between this
+                 */
+                lastGood: string;
+                /**
+                 * Format: date-time
+                 * @description and this
+                 */
+                alarm: string;
+            };
+            /** @description All samples of the job */
+            ranges: {
+                from: number;
+                /** @description The first sample that is no more in it */
+                to: number;
+                /** @enum {string} */
+                side: "before" | "uncertain" | "after";
+            }[];
+            issued: {
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                at: string;
+                serviceVersion: string;
+            };
+            /** @description As of a certificate: Ed25519 over the canonical JSON of all but signature.value */
+            signature: {
+                algorithm: string;
+                key: string;
+                value: string;
+            };
+        };
         /** @description RFC 9457; the codes are in docs/problems.md */
         ProblemInput: {
             type: string;
@@ -7423,156 +7733,6 @@ export interface components {
             heat_kT: number[] | null;
             provenance: components["schemas"]["ProvenanceInput"];
         };
-        /** @description Canonical JSON (RFC 8785), signed with Ed25519 */
-        CertificateInput: {
-            /** @constant */
-            type: "thermoloop-certificate";
-            /** @constant */
-            version: 1;
-            job: {
-                id: string;
-                /** @description Id of the API key */
-                submittedBy: string | null;
-                /** @description The submission with every default filled in: schedule, seed, samples */
-                request: {
-                    [key: string]: unknown;
-                };
-                attempts: {
-                    /**
-                     * Format: date-time
-                     * @description RFC 3339, UTC
-                     */
-                    startedAt: string;
-                    finishedAt: string | null;
-                    state: string;
-                    cause: string | null;
-                }[];
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC
-                 */
-                createdAt: string;
-                startedAt: string | null;
-                finishedAt: string | null;
-            };
-            device: {
-                id: string;
-                uid: string;
-                backend: string;
-                /** @description Faults were planted during the run; null: not recorded */
-                faultsActive: boolean | null;
-                firmware: string;
-                schemaHash: string;
-                bootId: string;
-                /** @description Whose time the device kept; null: not recorded */
-                clock: {
-                    [key: string]: unknown;
-                } | null;
-            };
-            program: {
-                model: string;
-                programDigest: string;
-                seed: string | null;
-                step_s: number;
-                fastMode: boolean;
-                noiseTemperature_ratio: number;
-                noiseTemperature_E0: number;
-            };
-            samples: {
-                /** @description Samples, reads, units */
-                shape: [
-                    number,
-                    number,
-                    number
-                ];
-                /** @constant */
-                dtype: "int16";
-                reads: {
-                    time_s: number;
-                    label: string;
-                }[];
-                /** @description x per code */
-                stateScale: number;
-                /** @description Of the readout codes, int16 little-endian, in the order of shape */
-                digest: string;
-                bytes: number;
-                wireDigest: string;
-            };
-            heat: {
-                mean_kT: number;
-                sd_kT: number;
-                stderr_kT: number;
-                n: number;
-                until_s: number;
-                released_kT?: number;
-                absorbed_kT?: number;
-                /** @description Of the heat of every sample in kT, float64 little-endian */
-                digest: string;
-            } | null;
-            heatReason: string | null;
-            /** @description Electrical energy at the rails, by phase and in all; absent: not recorded */
-            energy_J?: {
-                [key: string]: unknown;
-            } | null;
-            energyReason?: string | null;
-            /** @description Of a job with samples.targetEss: effective sample sizes and batches */
-            earlyStop?: {
-                [key: string]: unknown;
-            };
-            calibration: {
-                id: string;
-                kind: string;
-                deviceUid: string | null;
-                /** @description Asked for although faults may have been planted */
-                forced: boolean;
-                values: {
-                    [key: string]: unknown;
-                } | null;
-                stderr: {
-                    [key: string]: unknown;
-                } | null;
-                finishedAt: string | null;
-                /** @description From its end to the start of the job */
-                age_s: number | null;
-            } | null;
-            timing: {
-                [key: string]: unknown;
-            };
-            /** @description When the certificate was signed, and by which version of the service */
-            issued: {
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC
-                 */
-                at: string;
-                serviceVersion: string;
-            };
-            signature: {
-                algorithm: string;
-                /** @description An id of GET /v1/certificate-keys */
-                key: string;
-                /** @description Base64url of the signature over the canonical JSON of all but this member */
-                value: string;
-            };
-        };
-        CertificateKeyInput: {
-            id: string;
-            /** @constant */
-            algorithm: "Ed25519";
-            /** @description SPKI in PEM */
-            publicKey: string;
-            /**
-             * Format: date-time
-             * @description RFC 3339, UTC
-             */
-            createdAt: string;
-        };
-        CertificateKeysInput: {
-            /** @description The id that signs now */
-            current: string;
-            /** @description All that ever signed, oldest first */
-            keys: components["schemas"]["CertificateKeyInput"][];
-        };
         ReadinessInput: {
             ready: boolean;
             dependencies: {
@@ -7985,6 +8145,222 @@ export interface components {
              */
             createdAt: string;
             endedAt: string | null;
+        };
+        CertificateAddendaInput: {
+            items: components["schemas"]["CertificateAddendumInput"][];
+        };
+        /** @description Canonical JSON (RFC 8785), signed with Ed25519 */
+        Certificate: {
+            /** @constant */
+            type: "thermoloop-certificate";
+            /** @constant */
+            version: 1;
+            job: {
+                id: string;
+                /** @description Id of the API key */
+                submittedBy: string | null;
+                /** @description The submission with every default filled in: schedule, seed, samples */
+                request: {
+                    [key: string]: unknown;
+                };
+                attempts: {
+                    /**
+                     * Format: date-time
+                     * @description RFC 3339, UTC
+                     */
+                    startedAt: string;
+                    finishedAt: string | null;
+                    state: string;
+                    cause: string | null;
+                }[];
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                createdAt: string;
+                startedAt: string | null;
+                finishedAt: string | null;
+            };
+            device: {
+                id: string;
+                uid: string;
+                backend: string;
+                /** @description Faults were planted during the run; null: not recorded */
+                faultsActive: boolean | null;
+                firmware: string;
+                schemaHash: string;
+                bootId: string;
+                /** @description Whose time the device kept; null: not recorded */
+                clock: {
+                    [key: string]: unknown;
+                } | null;
+            };
+            program: {
+                model: string;
+                programDigest: string;
+                seed: string | null;
+                step_s: number;
+                fastMode: boolean;
+                noiseTemperature_ratio: number;
+                noiseTemperature_E0: number;
+            };
+            samples: {
+                /** @description Samples, reads, units */
+                shape: [
+                    number,
+                    number,
+                    number
+                ];
+                /** @constant */
+                dtype: "int16";
+                reads: {
+                    time_s: number;
+                    label: string;
+                }[];
+                /** @description x per code */
+                stateScale: number;
+                /** @description Of the readout codes, int16 little-endian, in the order of shape */
+                digest: string;
+                bytes: number;
+                wireDigest: string;
+            };
+            heat: {
+                mean_kT: number;
+                sd_kT: number;
+                stderr_kT: number;
+                n: number;
+                until_s: number;
+                released_kT?: number;
+                absorbed_kT?: number;
+                /** @description Of the heat of every sample in kT, float64 little-endian */
+                digest: string;
+            } | null;
+            heatReason: string | null;
+            /** @description Electrical energy at the rails, by phase and in all; absent: not recorded */
+            energy_J?: {
+                [key: string]: unknown;
+            } | null;
+            energyReason?: string | null;
+            /** @description Of a job with samples.targetEss: effective sample sizes and batches */
+            earlyStop?: {
+                [key: string]: unknown;
+            };
+            calibration: {
+                id: string;
+                kind: string;
+                deviceUid: string | null;
+                /** @description Asked for although faults may have been planted */
+                forced: boolean;
+                values: {
+                    [key: string]: unknown;
+                } | null;
+                stderr: {
+                    [key: string]: unknown;
+                } | null;
+                finishedAt: string | null;
+                /** @description From its end to the start of the job */
+                age_s: number | null;
+            } | null;
+            timing: {
+                [key: string]: unknown;
+            };
+            /** @description When the certificate was signed, and by which version of the service */
+            issued: {
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                at: string;
+                serviceVersion: string;
+            };
+            signature: {
+                algorithm: string;
+                /** @description An id of GET /v1/certificate-keys */
+                key: string;
+                /** @description Base64url of the signature over the canonical JSON of all but this member */
+                value: string;
+            };
+        };
+        CertificateKey: {
+            id: string;
+            /** @constant */
+            algorithm: "Ed25519";
+            /** @description SPKI in PEM */
+            publicKey: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            createdAt: string;
+        };
+        CertificateKeys: {
+            /** @description The id that signs now */
+            current: string;
+            /** @description All that ever signed, oldest first */
+            keys: components["schemas"]["CertificateKey"][];
+        };
+        CertificateAddendum: {
+            /** @constant */
+            type: "thermoloop-certificate-addendum";
+            /** @constant */
+            version: 1;
+            job: {
+                id: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                startedAt: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                finishedAt: string;
+                /** @description As in the certificate */
+                samplesDigest: string;
+            };
+            drift: {
+                event: string;
+                device: string;
+                deviceUid: string;
+                quantity: string;
+                element: string | null;
+                value_ratio: number;
+                stderr_ratio: number;
+                z: number;
+                /**
+                 * Format: date-time
+                 * @description The change happened between this
+                 */
+                lastGood: string;
+                /**
+                 * Format: date-time
+                 * @description and this
+                 */
+                alarm: string;
+            };
+            /** @description All samples of the job */
+            ranges: {
+                from: number;
+                /** @description The first sample that is no more in it */
+                to: number;
+                /** @enum {string} */
+                side: "before" | "uncertain" | "after";
+            }[];
+            issued: {
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, UTC
+                 */
+                at: string;
+                serviceVersion: string;
+            };
+            /** @description As of a certificate: Ed25519 over the canonical JSON of all but signature.value */
+            signature: {
+                algorithm: string;
+                key: string;
+                value: string;
+            };
         };
         /** @description RFC 9457; the codes are in docs/problems.md */
         Problem: {
@@ -9193,156 +9569,6 @@ export interface components {
             heat_kT: number[] | null;
             provenance: components["schemas"]["Provenance"];
         };
-        /** @description Canonical JSON (RFC 8785), signed with Ed25519 */
-        Certificate: {
-            /** @constant */
-            type: "thermoloop-certificate";
-            /** @constant */
-            version: 1;
-            job: {
-                id: string;
-                /** @description Id of the API key */
-                submittedBy: string | null;
-                /** @description The submission with every default filled in: schedule, seed, samples */
-                request: {
-                    [key: string]: unknown;
-                };
-                attempts: {
-                    /**
-                     * Format: date-time
-                     * @description RFC 3339, UTC
-                     */
-                    startedAt: string;
-                    finishedAt: string | null;
-                    state: string;
-                    cause: string | null;
-                }[];
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC
-                 */
-                createdAt: string;
-                startedAt: string | null;
-                finishedAt: string | null;
-            };
-            device: {
-                id: string;
-                uid: string;
-                backend: string;
-                /** @description Faults were planted during the run; null: not recorded */
-                faultsActive: boolean | null;
-                firmware: string;
-                schemaHash: string;
-                bootId: string;
-                /** @description Whose time the device kept; null: not recorded */
-                clock: {
-                    [key: string]: unknown;
-                } | null;
-            };
-            program: {
-                model: string;
-                programDigest: string;
-                seed: string | null;
-                step_s: number;
-                fastMode: boolean;
-                noiseTemperature_ratio: number;
-                noiseTemperature_E0: number;
-            };
-            samples: {
-                /** @description Samples, reads, units */
-                shape: [
-                    number,
-                    number,
-                    number
-                ];
-                /** @constant */
-                dtype: "int16";
-                reads: {
-                    time_s: number;
-                    label: string;
-                }[];
-                /** @description x per code */
-                stateScale: number;
-                /** @description Of the readout codes, int16 little-endian, in the order of shape */
-                digest: string;
-                bytes: number;
-                wireDigest: string;
-            };
-            heat: {
-                mean_kT: number;
-                sd_kT: number;
-                stderr_kT: number;
-                n: number;
-                until_s: number;
-                released_kT?: number;
-                absorbed_kT?: number;
-                /** @description Of the heat of every sample in kT, float64 little-endian */
-                digest: string;
-            } | null;
-            heatReason: string | null;
-            /** @description Electrical energy at the rails, by phase and in all; absent: not recorded */
-            energy_J?: {
-                [key: string]: unknown;
-            } | null;
-            energyReason?: string | null;
-            /** @description Of a job with samples.targetEss: effective sample sizes and batches */
-            earlyStop?: {
-                [key: string]: unknown;
-            };
-            calibration: {
-                id: string;
-                kind: string;
-                deviceUid: string | null;
-                /** @description Asked for although faults may have been planted */
-                forced: boolean;
-                values: {
-                    [key: string]: unknown;
-                } | null;
-                stderr: {
-                    [key: string]: unknown;
-                } | null;
-                finishedAt: string | null;
-                /** @description From its end to the start of the job */
-                age_s: number | null;
-            } | null;
-            timing: {
-                [key: string]: unknown;
-            };
-            /** @description When the certificate was signed, and by which version of the service */
-            issued: {
-                /**
-                 * Format: date-time
-                 * @description RFC 3339, UTC
-                 */
-                at: string;
-                serviceVersion: string;
-            };
-            signature: {
-                algorithm: string;
-                /** @description An id of GET /v1/certificate-keys */
-                key: string;
-                /** @description Base64url of the signature over the canonical JSON of all but this member */
-                value: string;
-            };
-        };
-        CertificateKey: {
-            id: string;
-            /** @constant */
-            algorithm: "Ed25519";
-            /** @description SPKI in PEM */
-            publicKey: string;
-            /**
-             * Format: date-time
-             * @description RFC 3339, UTC
-             */
-            createdAt: string;
-        };
-        CertificateKeys: {
-            /** @description The id that signs now */
-            current: string;
-            /** @description All that ever signed, oldest first */
-            keys: components["schemas"]["CertificateKey"][];
-        };
         Readiness: {
             ready: boolean;
             dependencies: {
@@ -9755,6 +9981,9 @@ export interface components {
              */
             createdAt: string;
             endedAt: string | null;
+        };
+        CertificateAddenda: {
+            items: components["schemas"]["CertificateAddendum"][];
         };
     };
     responses: never;

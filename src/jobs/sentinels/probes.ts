@@ -49,11 +49,10 @@ export interface ProbePlan {
 export function watchedOf(program: QuantisedProgram): WatchedProgram {
   const { units, scale, couplingCode, noiseTemperatureCode } = program;
   const coupling_E0 = Float64Array.from(couplingCode, (code) => code * scale.coupling_E0);
-  const largest = coupling_E0.reduce((most, J) => Math.max(most, Math.abs(J)), 0);
   return {
     units,
     coupling_E0: whyNoCouplings(program) === null ? coupling_E0 : new Float64Array(0),
-    fullScale_E0: largest > 0 ? largest : 1,
+    fullScale_E0: CODE_MAX * scale.coupling_E0,
     noiseTemperature_E0: noiseTemperatureCode * scale.noiseTemperature_E0,
     stateScaleMax_x: CODE_MAX * scale.state,
   };

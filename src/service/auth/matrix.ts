@@ -126,6 +126,7 @@ export const routeAccess: Readonly<Record<string, Access>> = {
   'DELETE /v1/jobs/:id': ['job:delete', 'job:delete:all'],
   'GET /v1/jobs/:id/samples': ['job:read'],
   'GET /v1/jobs/:id/certificate': ['job:read'],
+  'GET /v1/jobs/:id/certificate/addenda': ['job:read'],
   'POST /v1/calibrations': ['calibration:run'],
   'GET /v1/calibrations': ['device:read'],
   'GET /v1/calibrations/:id': ['device:read'],

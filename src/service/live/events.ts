@@ -2,6 +2,7 @@
 // and webhooks read from it; the last minutes are kept for those that come back.
 import type { Timer } from '../../clock/clock.ts';
 import type { JobEvent, JobView } from '../../jobs/index.ts';
+import type { Addenda, Addendum } from '../certificates/addenda.ts';
 import type { ServiceContext, ServiceDevice } from '../context.ts';
 import { calibrationBackend, calibrationView } from '../schemas/calibrations.ts';
 import { toTime } from '../schemas/common.ts';
@@ -23,7 +24,10 @@ const LINK_STATS_EVERY_MS = 1_000;
 /** A device on virtual time may tell its sensors thousands of times a second. */
 const TELEMETRY_EVERY_MS = 100;
 
-type Parts = Pick<ServiceContext, 'runner' | 'devices' | 'controls' | 'clock' | 'epoch'>;
+type Parts = Pick<ServiceContext, 'runner' | 'devices' | 'controls' | 'clock' | 'epoch'> & {
+  /** What certificates have to add; absent: nothing tells. */
+  addenda?: Pick<Addenda, 'onAdded'>;
+};
 type DataOf<T extends EventTopic> = Extract<EventMessage, { topic: T }>['data'];
 type Facts = Omit<EventFacts, 'subscription' | 'final'> & { final?: boolean };
 
@@ -45,10 +49,12 @@ export class LiveEvents {
     this.epoch = parts.epoch;
     this.ring = new EventRing(limits);
     this.#stops.push(parts.runner.onEvent((event) => this.#onRunner(event)));
+    const stop = parts.addenda?.onAdded((addendum) => this.#onAddendum(addendum));
+    if (stop !== undefined) this.#stops.push(stop);
     for (const device of parts.devices.values()) {
       this.#stops.push(device.onChange(() => this.#onDevice(device)));
-      const stop = device.telemetry.onReading?.(() => this.#onTelemetry(device));
-      if (stop !== undefined) this.#stops.push(stop);
+      const quiet = device.telemetry.onReading?.(() => this.#onTelemetry(device));
+      if (quiet !== undefined) this.#stops.push(quiet);
     }
     const onControl = (id: string): void => {
       const device = parts.devices.get(id);
@@ -126,6 +132,12 @@ export class LiveEvents {
         return this.#tell('drift', event.type, facts, this.#backendOf(device), driftEventView(event.event));
       }
     }
+  }
+
+  #onAddendum({ job, event, side }: Addendum): void {
+    const facts = { device: job.device, job: job.id, owner: job.keyId, droppable: false };
+    const data = { id: job.id, drift: driftEventView(event), side };
+    this.#tell('job.*', 'job.addendum', facts, this.#backendOf(job.device), data);
   }
 
   #onJob(job: JobView): void {

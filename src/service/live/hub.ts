@@ -3,6 +3,7 @@
 import type { JobEvent } from '../../jobs/index.ts';
 import type { Timer } from '../../clock/clock.ts';
 import type { Identity, ServiceContext } from '../context.ts';
+import type { Addenda } from '../certificates/addenda.ts';
 import type { Channel } from './channel.ts';
 import { LiveClient, type Subscription } from './client.ts';
 import { LiveEvents, RESUME_WINDOW_MS } from './events.ts';
@@ -31,7 +32,7 @@ export class LiveHub {
   #care: Timer | null = null;
   #isClosed = false;
 
-  constructor(context: ServiceContext) {
+  constructor(context: ServiceContext & { addenda: Pick<Addenda, 'onAdded'> }) {
     this.#context = context;
     this.events = new LiveEvents(context);
     this.#streams = new SampleStreams({

@@ -19,6 +19,7 @@ export type Topic = (typeof topics)[number];
 export const eventTopics = [
   'job.state',
   'job.progress',
+  'job.addendum',
   'calibration.state',
   'calibration.progress',
   'drift.round',

@@ -1,6 +1,7 @@
 // What the service says on /v1/ws and /v1/events, as schemas: the AsyncAPI document is made from them, and the tests hold
 // every message that was really sent against it.
 import { z } from 'zod';
+import { driftSides } from '../../certificate/index.ts';
 import { calibration } from '../schemas/calibrations.ts';
 import { progress, time } from '../schemas/common.ts';
 import { device } from '../schemas/devices.ts';
@@ -104,6 +105,13 @@ const progressData = z.object({ id: z.string(), progress });
 export const eventMessage = z.discriminatedUnion('topic', [
   z.object({ ...event, topic: z.literal('job.state'), data: job }),
   z.object({ ...event, topic: z.literal('job.progress'), data: progressData }),
+  z.object({
+    ...event,
+    topic: z.literal('job.addendum'),
+    data: z
+      .object({ id: z.string(), drift: driftEvent, side: z.enum(driftSides) })
+      .meta({ description: 'On which side of a change of the chip the samples of a job lie, known later' }),
+  }),
   z.object({ ...event, topic: z.literal('calibration.state'), data: calibration }),
   z.object({ ...event, topic: z.literal('calibration.progress'), data: progressData }),
   z.object({ ...event, topic: z.literal('drift.round'), data: driftNow }),

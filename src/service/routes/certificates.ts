@@ -1,6 +1,12 @@
 // The signed certificate of a finished job, and the public keys that verify certificates.
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { certificateSchema, publicKeysSchema } from '../../certificate/index.ts';
+import { z } from 'zod';
+import {
+  addendumSchema,
+  certificateSchema,
+  publicKeysSchema,
+  type CertificateAddendum,
+} from '../../certificate/index.ts';
 import { certificateOf } from '../certificates/issue.ts';
 import { caller } from '../plugins/authentication.ts';
 import { ProblemError } from '../problems/problem.ts';
@@ -38,6 +44,30 @@ export function certificateRoutes(context: RouteContext): FastifyPluginAsyncZod 
           throw new ProblemError('no-certificate', `The job ended as ${job.state}.`, about);
         const name = `certificate-${job.id}.json`;
         return sendBytes(reply, Buffer.from(document), 'application/json; charset=utf-8', name);
+      },
+    );
+    app.get(
+      '/v1/jobs/:id/certificate/addenda',
+      {
+        schema: {
+          tags: ['jobs'],
+          summary: 'What became known after the job: on which side of a change of the chip its samples lie',
+          description:
+            'One for each drift event, signed like the certificate, which stays as it is. before: it had ended before the last ' +
+            'good probe; after: it began after the alarm; uncertain: in between.',
+          params: idParams,
+          response: {
+            200: z.object({ items: z.array(addendumSchema) }).meta({ id: 'CertificateAddenda' }),
+            404: problemContent('unknown-job'),
+            409: problemContent('job-not-finished'),
+            ...guardProblems,
+          },
+        },
+      },
+      async (request, reply) => {
+        const { job } = await finishedJob(context, caller(request), request.params.id, reply);
+        const rows = await context.store.drift.addenda(job.id);
+        return { items: rows.map(({ document }) => JSON.parse(document) as CertificateAddendum) };
       },
     );
     app.get(

@@ -10,5 +10,5 @@ export { problemCodes, problemTable } from './problems/table.ts';
 export { Captures } from './captures/captures.ts';
 export type { FrozenLine, LineRecorder } from './captures/captures.ts';
 export { deliverWebhooks } from './webhooks/deliverer.ts';
-export { WebhookTargets } from './webhooks/targets.ts';
+export { isAllowEntry, WebhookTargets } from './webhooks/targets.ts';
 export type { TwinChannel } from './twins/channel.ts';

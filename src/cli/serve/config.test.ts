@@ -161,6 +161,43 @@ describe('the configuration of serve', () => {
     expect(config({ device: DEVICE, host: '0.0.0.0' }, tls)).toMatchObject({ tlsCert: 'c', tlsKey: 'k' });
   });
 
+  it('takes hosts, addresses and networks that webhooks may reach', () => {
+    const allow = (text: string) =>
+      config({ device: DEVICE }, { THERMOLOOP_WEBHOOK_ALLOW: text }).webhookAllow;
+    expect(allow('')).toEqual([]);
+    const entries = [
+      'hooks.lab.example',
+      'localhost',
+      '10.0.0.0/8',
+      '192.168.1.7',
+      '::1',
+      'fd00::/8',
+      '3d-lab.example',
+    ];
+    expect(allow(entries.join(', '))).toEqual(entries);
+    expect(allow(` ${entries.join('\n')},`)).toEqual(entries);
+  });
+
+  it.each([
+    'https://hooks.lab.example',
+    'hooks.lab.example:8443',
+    'hooks.lab.example/path',
+    '*.lab.example',
+    'lab..example',
+    '-lab.example',
+    '10.0.0.0/33',
+    '10.0.0.300',
+    '10.0.0',
+    'fd00::/129',
+    '[::1]',
+    'a'.repeat(64),
+  ])('refuses webhooks to %s, which would allow nothing', (entry) => {
+    const environment = { THERMOLOOP_WEBHOOK_ALLOW: `localhost, ${entry}` };
+    const { code, message, remedy } = refusal({ device: DEVICE }, environment);
+    expect([code, remedy]).toEqual(['bad-setting', expect.stringContaining('THERMOLOOP_WEBHOOK_ALLOW')]);
+    expect(message).toContain(`"${entry}"`);
+  });
+
   it.each(['{', '[]', '{"devise": "x"}', '{"device": {}}'])('refuses the file %s', (file) => {
     expect(refusal({ device: DEVICE }, { THERMOLOOP_CONFIG: 'x.json' }, file).code).toBe('bad-config-file');
   });

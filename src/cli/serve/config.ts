@@ -4,6 +4,7 @@ import type { RetentionPolicy } from '../../store/index.ts';
 import { databaseSettings } from './database-setting.ts';
 import { controlChannel, deviceConfigs, type DeviceConfig } from './device-config.ts';
 import { retentionSettings } from './retention-setting.ts';
+import { webhookAllowSetting } from './webhook-setting.ts';
 import { sentinelSettings } from './sentinel-setting.ts';
 import type { SentinelSettings } from '../../jobs/index.ts';
 import {
@@ -100,7 +101,7 @@ export function serveConfig(sources: Sources): ServeConfig {
           ),
     sentinels: sentinelSettings(get),
     retention: retentionSettings(get),
-    webhookAllow: (get('webhookAllow') ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
+    webhookAllow: webhookAllowSetting(get),
     tlsCert: get('tlsCert') ?? null,
     tlsKey: get('tlsKey') ?? null,
     bootstrapKeyFile: get('bootstrapKeyFile') ?? null,

@@ -34,6 +34,18 @@ export interface TargetOptions {
   resolve?: (host: string) => Promise<string[]>;
 }
 
+const HOST_CHARACTERS_MAX = 253;
+const LABEL = /^[a-z\d]([a-z\d-]{0,61}[a-z\d])?$/i;
+
+/** Whether an entry of `allow` can mean anything: a host name, an address, or a network in CIDR form. */
+export function isAllowEntry(entry: string): boolean {
+  if (isNetwork(entry)) return true;
+  const labels = entry.split('.');
+  // What ends in digits alone is an address, and none that is one.
+  const isName = labels.every((label) => LABEL.test(label)) && !/^\d+$/.test(labels.at(-1) ?? '');
+  return isName && entry.length <= HOST_CHARACTERS_MAX;
+}
+
 export class WebhookTargets {
   readonly #hosts: ReadonlySet<string>;
   readonly #networks: readonly string[];

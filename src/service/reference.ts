@@ -1,6 +1,7 @@
 // docs/api.md: the rules that hold for every route, written here, and the table of routes, made from the OpenAPI document.
 import { CLIENTS_CHAPTER } from './reference/clients.ts';
 import { DEVICES_CHAPTER } from './reference/devices.ts';
+import { DRIFT_CHAPTER } from './reference/drift.ts';
 import { HEAT_CHAPTER } from './reference/heat.ts';
 import { earlyStopReference } from './reference/early-stop.ts';
 import { jobsReference } from './reference/jobs.ts';
@@ -35,6 +36,7 @@ export function apiMarkdown(document: OpenApiDocument): string {
   return [
     PREFACE,
     DEVICES_CHAPTER,
+    DRIFT_CHAPTER,
     HEAT_CHAPTER,
     '## Routes',
     '',
@@ -159,7 +161,8 @@ What happens to jobs, calibrations and devices is one stream of events with risi
 | client | \`ping\`, answered by \`pong\` |
 | service | \`lagged\`, \`error\` (as a problem), \`goodbye\` (the service stops; \`retryAfter_s\`) |
 
-* **Topics**: \`job.*\` (\`job.state\`, \`job.progress\`; own jobs, all with \`job:read:all\`), \`calibration.*\`, \`device.state\`, \`link.stats\` (once a second)
+* **Topics**: \`job.*\` (\`job.state\`, \`job.progress\`, \`job.addendum\`; own jobs, all with \`job:read:all\`), \`calibration.*\`, \`drift\` (\`drift.round\`, \`drift.event\`),
+  \`device.state\`, \`link.stats\` (once a second)
   and \`telemetry\` (at most ten times a second), the last two made only while somebody listens, and \`job.samples\`.
 * **Resume**: \`seq\` is the greatest that was seen. Events are kept for \`resumeWindow_s\` (120 s), or less when they pass 16 MB. An event may tell what
   a snapshot already holds; then its \`revision\` is no greater. \`minInterval_ms\` holds back progress, telemetry, link.stats and sample frames,

@@ -39,8 +39,8 @@ export class Addenda {
   /** Resolves when what has begun is written. */
   async close(): Promise<void> {
     this.#stop();
-    this.#listeners.clear();
     await this.#work;
+    this.#listeners.clear();
   }
 
   #on(event: JobEvent): void {

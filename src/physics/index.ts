@@ -4,6 +4,8 @@ export * from './model.ts';
 export * from './packing.ts';
 export * from './quantise.ts';
 export * from './rounding.ts';
+export * from './dither.ts';
+export * from './clock-scale.ts';
 export * from './image.ts';
 export * from './samples.ts';
 export * from './energy.ts';

@@ -51,6 +51,13 @@ const program = z.object({
   fastMode: z.boolean(),
   noiseTemperature_ratio: z.number(),
   noiseTemperature_E0: z.number(),
+  clockScale: z.number().optional().meta({
+    description: 'Energies and kT were raised by it, and all times divided; absent at 1',
+  }),
+  roundings: z
+    .array(facts)
+    .optional()
+    .meta({ description: 'Of a dithered job, in order; programDigest is then over theirs' }),
 });
 
 const samples = z.object({
@@ -104,6 +111,7 @@ const body = {
   earlyStop: facts
     .optional()
     .meta({ description: 'Of a job with samples.targetEss: effective sample sizes and batches' }),
+  dither: facts.optional().meta({ description: 'Of a dithered job: how far its roundings lie apart' }),
   calibration: calibration.nullable(),
   timing: facts,
   issued: z

@@ -21,7 +21,8 @@ const examples = `
   thermoloop sample sha256:9f... --device chip-0 --count 1000 --duration 2.5e-6 --read-at 1e-6 --read-at 2.5e-6 --heat -o s.parquet
   thermoloop sample digits.npz --device chip-0 --count 200 --duration 2.5e-6 --dry-run
   thermoloop sample digits.npz --device chip-0 --count 5000 --target-ess 300 --duration 2.5e-6 -o samples.npz
-  thermoloop sample pair.json --device chip-0 --count 10 --duration 2.5e-6 --seed 7 --label run=A17 -o s.csv --json`;
+  thermoloop sample pair.json --device chip-0 --count 10 --duration 2.5e-6 --seed 7 --label run=A17 -o s.csv --json
+  thermoloop sample pair.json --device chip-0 --count 1600 --duration 2.5e-6 --dither 16 --clock-scale 2 -o s.npz`;
 
 interface SampleFlags extends ConnectionFlags {
   device: string;
@@ -31,6 +32,8 @@ interface SampleFlags extends ConnectionFlags {
   readAt?: number[];
   temperature?: number;
   seed?: string;
+  dither?: number;
+  clockScale?: number;
   heat?: boolean;
   priority?: string;
   label?: Record<string, string>;
@@ -57,6 +60,16 @@ export function registerSample(program: Command): void {
     .option('--read-at <s>', 'when to read, as often as wanted (at the end)', collectSeconds)
     .option('--temperature <ratio>', 'noise temperature over that of the model', seconds)
     .option('--seed <n>', 'on a twin: the same seed, the same samples')
+    .option(
+      '--dither <k>',
+      'stochastic roundings of the couplings that share the samples, 2 to 64',
+      wholeNumber,
+    )
+    .option(
+      '--clock-scale <ratio>',
+      'energies and noise raised together: the same program, so much faster',
+      ratio,
+    )
     .option('--heat', 'record the heat of every sample')
     .option('--priority <name>', 'such as low, normal or interactive')
     .option('--label <name=value>', 'for you alone, as often as wanted', collectLabel)
@@ -145,6 +158,7 @@ async function cancelled(client: ThermoloopClient, id: string): Promise<Interrup
 
 function submission(model: string, flags: SampleFlags): JobSubmission {
   const { device, count, targetEss, duration, readAt, temperature, seed, heat, priority, label } = flags;
+  const { dither, clockScale } = flags;
   return {
     model,
     device: { id: device },
@@ -153,6 +167,8 @@ function submission(model: string, flags: SampleFlags): JobSubmission {
     noiseTemperature: temperature,
     seed,
     record: heat === true ? { heat } : undefined,
+    mitigation: dither === undefined ? undefined : { dither },
+    clock: clockScale === undefined ? undefined : { scale: clockScale },
     priority: priority as JobSubmission['priority'],
     labels: label,
   };
@@ -175,6 +191,13 @@ function seconds(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !(value > 0) || value === Infinity)
     throw new InvalidArgumentError('a number above 0, such as 2.5e-6.');
+  return value;
+}
+
+function ratio(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value > 0) || value === Infinity)
+    throw new InvalidArgumentError('a number above 0, such as 4.');
   return value;
 }
 

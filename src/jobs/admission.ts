@@ -7,6 +7,7 @@ import type { Digest, JsonObject } from '../store/index.ts';
 import type { CalibrationProcedure } from './calibration-port.ts';
 import type { RelaxDevice } from './device-port.ts';
 import { JobError, type RefusedField } from './errors.ts';
+import { checkMitigation, clockFlaw, mitigationOf } from './mitigation/admission.ts';
 import { JobPriority, type AdmittedRelaxJob, type RelaxJobRequest } from './request.ts';
 
 const SEED_END = 1n << 64n;
@@ -36,6 +37,7 @@ export function readRequest(request: RelaxJobRequest): { job: AdmittedRelaxJob; 
       allowed: 'a whole number of at least 1',
     });
   checkTarget(job, errors);
+  checkMitigation(job, errors);
   return { job, flaw: errors.length > 0 ? refusal(errors) : null };
 }
 
@@ -81,7 +83,8 @@ export function checkOnline(device: Pick<RelaxDevice, 'id' | 'state' | 'reason'>
 
 /**
  * Holds a job against the capabilities of its device, by the planner that will make the schedule: times in whole
- * steps, reads inside, numbers of samples and reads, record size, range of the noise temperature, seeds.
+ * steps, reads inside, numbers of samples and reads, record size, range of the noise temperature, seeds, the clock.
+ * @param program on the clock of the model, as the nearest codes
  * @throws JobError validation-failed with the pointer into the job body
  */
 export function checkSchedule(
@@ -89,17 +92,20 @@ export function checkSchedule(
   program: QuantisedProgram,
   capabilities: NonNullable<RelaxDevice['capabilities']>,
 ): void {
+  const { clock } = job;
   try {
-    planRelax(relaxRequest(job, { program }), capabilities);
+    planRelax(largestRun(job, { program }), capabilities);
   } catch (error) {
     if (!(error instanceof DeviceError)) throw error;
-    const field = {
-      pointer: bodyPointer(error.pointer ?? ''),
-      detail: error.message,
-      allowed: error.allowed ?? null,
-    };
-    throw refusal([field], error);
+    const pointer = bodyPointer(error.pointer ?? '');
+    const inDeviceTime = clock !== undefined && pointer.startsWith('/relax');
+    const detail = inDeviceTime
+      ? `${error.message} (times of the device are those of the job over a clock.scale of ${clock.scale})`
+      : error.message;
+    throw refusal([{ pointer, detail, allowed: error.allowed ?? null }], error);
   }
+  const flaw = clockFlaw(job, program, capabilities);
+  if (flaw !== null) throw refusal([flaw]);
 }
 
 /**
@@ -121,17 +127,24 @@ export function checkCalibration<D extends RelaxDevice>(
   }
 }
 
+/** The same for the run with the most samples: of a dithered job each has its share. */
+export function largestRun(job: AdmittedRelaxJob, of: Parameters<typeof relaxRequest>[1]): RelaxRequest {
+  const count = Math.ceil(job.samples.count / (job.mitigation?.dither ?? 1));
+  return relaxRequest({ ...job, samples: { count } }, of);
+}
+
 /** What the device is asked for this job. */
 export function relaxRequest(
   job: AdmittedRelaxJob,
   of: { program: QuantisedProgram; image?: ProgramImage },
 ): RelaxRequest {
+  const { scale } = job.clock ?? { scale: 1 };
   return {
     ...of,
     samples: job.samples.count,
-    duration_s: job.relax.duration_s,
-    readAt_s: job.relax.readAt_s,
-    prepare_s: job.relax.initial.prepare_s,
+    duration_s: job.relax.duration_s / scale,
+    readAt_s: job.relax.readAt_s.map((time_s) => time_s / scale),
+    prepare_s: job.relax.initial.prepare_s / scale,
     recordSwitchOn: job.record.heat,
     noiseTemperature_ratio: job.noiseTemperature,
     ...(job.seed !== null && { seed: BigInt(job.seed) }),
@@ -155,6 +168,7 @@ function withDefaults(request: RelaxJobRequest, errors: RefusedField[]): Admitte
     seed: request.seed === undefined ? null : seedText(request.seed, errors),
     step_s: request.step_s ?? null,
     record: { heat: request.record?.heat ?? true },
+    ...mitigationOf(request),
     labels: request.labels ?? {},
     priority: priorityName(request.priority ?? 'normal', errors),
     retry: request.retry ?? 'auto',

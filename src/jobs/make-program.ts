@@ -2,13 +2,16 @@
 // else in a thread.
 import { createHash } from 'node:crypto';
 import {
+  ditherProgram,
   encodeProgramImage,
   measureRounding,
   quantise,
+  scaleClock,
   type Model,
   type ProgramImage,
   type ProgramRanges,
   type QuantisedProgram,
+  type Rounding,
   type RoundingReport,
 } from '../physics/index.ts';
 import { StoreError, decodeModelContent, digestOf, type Digest } from '../store/index.ts';
@@ -28,9 +31,19 @@ export interface ReadyProgram {
 /** What rounding costs. */
 export type MeasuredProgram = Pick<RoundingReport, 'flaws' | 'blocks'>;
 
+/** How a program is to be made of a model; all absent: the nearest codes, on the clock of the model. */
+export interface ProgramOptions {
+  rounding?: Rounding;
+  /** Within what the ranges allow. */
+  clockScale?: number;
+}
+
 /** Errors: PhysicsError (it does not fit), StoreError corrupt-blob (the bytes are not those of `blob`). */
-export function makeProgram(of: StoredModel): ReadyProgram {
-  return readyProgram(quantise(modelOf(of), of.ranges));
+export function makeProgram(of: StoredModel, { rounding, clockScale }: ProgramOptions = {}): ReadyProgram {
+  const model = modelOf(of);
+  const nearest = quantise(model, of.ranges);
+  const rounded = rounding === undefined ? nearest : ditherProgram(nearest, model, rounding);
+  return readyProgram(clockScale === undefined ? rounded : scaleClock(rounded, clockScale, of.ranges));
 }
 
 export function readyProgram(program: QuantisedProgram): ReadyProgram {

@@ -4,12 +4,20 @@ import { PhysicsError, type PhysicsErrorCode, type Allowed } from '../physics/in
 import type { ProgramRanges } from '../physics/index.ts';
 import { isStoreError, type Digest } from '../store/index.ts';
 import { ownBuffers, serveThread } from '../threads/index.ts';
-import { makeProgram, measureProgram, type MeasuredProgram, type ReadyProgram } from './make-program.ts';
+import {
+  makeProgram,
+  measureProgram,
+  type MeasuredProgram,
+  type ProgramOptions,
+  type ReadyProgram,
+} from './make-program.ts';
 
 export interface ProgramTask {
   content: Uint8Array;
   blob: Digest;
   ranges: ProgramRanges;
+  /** Of a program that is to be made. */
+  options?: ProgramOptions;
   /** Absent: the program is made. */
   kind?: 'measure';
 }
@@ -34,7 +42,7 @@ serveThread<ProgramTask, ProgramAnswer>((task) => {
       const { flaws, blocks } = measureProgram(task);
       return { value: { measured: { blocks, flaws: flaws.map(asData) } } };
     }
-    const { program, image } = makeProgram(task);
+    const { program, image } = makeProgram(task, task.options);
     const ready = { program: { ...program, couplingCode: shared(program.couplingCode) }, image };
     return { value: { ready }, transfer: ownBuffers(image.bytes) };
   } catch (error) {

@@ -3,7 +3,13 @@
 import { PhysicsError, type ProgramRanges } from '../physics/index.ts';
 import { StoreError, type ModelRow, type Store } from '../store/index.ts';
 import { Thread, ownBuffers } from '../threads/index.ts';
-import { makeProgram, measureProgram, type MeasuredProgram, type ReadyProgram } from './make-program.ts';
+import {
+  makeProgram,
+  measureProgram,
+  type MeasuredProgram,
+  type ProgramOptions,
+  type ReadyProgram,
+} from './make-program.ts';
 import type { ProgramAnswer, ProgramTask, RefusedModel } from './program-thread.ts';
 
 const KEPT = 4;
@@ -21,11 +27,16 @@ export class Programs {
 
   /**
    * The program of a model on a device with these ranges, and its image.
+   * @param clockScale energies and kT raised by it (within what the ranges allow)
    * Errors: PhysicsError (it does not fit), StoreError (`corrupt-blob`, `not-found`).
    */
-  of(model: Pick<ModelRow, 'digest' | 'blob' | 'bytes'>, ranges: ProgramRanges): Promise<ReadyProgram> {
-    const key = `${model.digest} ${JSON.stringify(ranges)}`;
-    const program = this.#kept.get(key) ?? this.#make(model, ranges);
+  of(
+    model: Pick<ModelRow, 'digest' | 'blob' | 'bytes'>,
+    ranges: ProgramRanges,
+    clockScale?: number,
+  ): Promise<ReadyProgram> {
+    const key = `${model.digest} ${JSON.stringify(ranges)} ${clockScale ?? 1}`;
+    const program = this.#kept.get(key) ?? this.make(model, ranges, { clockScale });
     this.#kept.delete(key);
     this.#kept.set(key, program);
     program.catch(() => this.#kept.delete(key));
@@ -51,9 +62,11 @@ export class Programs {
     return { ...answer.measured, flaws: answer.measured.flaws.map(physicsError) };
   }
 
-  async #make({ blob, bytes }: Stored, ranges: ProgramRanges): Promise<ReadyProgram> {
-    if (bytes <= INLINE_BYTES_MAX) return makeProgram({ content: await this.#read(blob), blob, ranges });
-    const answer = await this.#inThread({ blob, ranges });
+  /** A program that is not kept, such as one of many roundings. Errors as for `of`. */
+  async make({ blob, bytes }: Stored, ranges: ProgramRanges, options: ProgramOptions): Promise<ReadyProgram> {
+    if (bytes <= INLINE_BYTES_MAX)
+      return makeProgram({ content: await this.#read(blob), blob, ranges }, options);
+    const answer = await this.#inThread({ blob, ranges, options });
     if ('ready' in answer) return answer.ready;
     throw refusalIn(answer);
   }

@@ -18,6 +18,7 @@ import { JobError } from './errors.ts';
 import { FaultsSeen } from './faults-seen.ts';
 import { totalEnergy_J, type AttemptEnergy, type AttemptMeter } from './heat-ledger/index.ts';
 import type { HeldTime } from './held-time.ts';
+import { kTOfRun_E0, type JobRun, type RunParts } from './one-run.ts';
 import { heatOf_kT, heatReads, signedSums_kT } from './heat.ts';
 import type { Programs } from './programs.ts';
 import type { AdmittedRelaxJob, JobHeat, JobResult } from './request.ts';
@@ -61,27 +62,30 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
   checkBackend(job, device);
   const model = await store.models.find(work.job.model);
   if (model === null) throw new JobError('unknown-model', `there is no model ${work.job.model}`);
-  const ready = await work.programs.of(model, capabilities.ranges);
+  const { ranges } = capabilities;
+  const nearest = await work.programs.of(model, ranges);
+  checkSchedule(job, nearest.program, capabilities);
+  const clockScale = job.clock?.scale;
+  const ready = clockScale === undefined ? nearest : await work.programs.of(model, ranges, clockScale);
   const { program } = ready;
-  checkSchedule(job, program, capabilities);
+  const makeRounding: RunParts['makeRounding'] = (rounding) =>
+    work.programs.make(model, ranges, { rounding, clockScale });
   signal.throwIfAborted();
   const onProgress = ({ phase, done, total }: DeviceProgress): void => work.onProgress(phase, done, total);
   const source = sampleSource(work, job, program);
   const seen = new FaultsSeen(device);
   work.meter.begin();
-  const { run, earlyStop } = await runBatches({ ...work, job, ready, source, onProgress }).finally(() =>
-    seen.end(),
-  );
+  const parts = { ...work, job, ready, makeRounding, source, onProgress };
+  const made = await runBatches(parts).finally(() => seen.end());
+  const { run, earlyStop, dither } = made;
   const energy = await work.deviceTime.during(() => work.meter.end());
   work.onProgram?.(program, run);
   signal.throwIfAborted();
   work.onProgress('finishing', run.samples, run.samples);
-  // The heat is in kT of what was set for the run, not of the program (docs/physics.md, heat).
-  const programKT_E0 = program.noiseTemperatureCode * program.scale.noiseTemperature_E0;
-  const noiseTemperature_E0 = programKT_E0 * run.noiseTemperature_ratio;
+  const noiseTemperature_E0 = kTOfRun_E0(program, run);
   const smallBlobs: Uint8Array[] = [];
   const keep = (bytes: Uint8Array): Promise<Digest> => keepBlob(store, smallBlobs, bytes);
-  const heat = await storeHeat(work, { program, noiseTemperature_E0 }, run, keep);
+  const heat = await storeHeat(work, made, noiseTemperature_E0, keep);
   const blob = await keep(littleEndian(run.codes));
   signal.throwIfAborted();
   const calibration = await store.activeCalibrations.current(run.device.uid, NOISE_TEMPERATURE);
@@ -99,6 +103,7 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
     heatReason: heat === null ? 'the job was not asked to record the switch-on read (record.heat)' : null,
     ...energyOf(energy),
     ...(earlyStop !== null && { earlyStop }),
+    ...(dither !== null && { dither: { observables: dither.observables } }),
     timing: run.timing,
     provenance: {
       device: device.id,
@@ -113,9 +118,11 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
       programDigest: run.programId,
       seed: run.seed,
       step_s: run.step_s,
-      fastMode: run.step_s > EXACT_STEP * capabilities.timeUnit_s * (1 + 1e-9),
+      fastMode: run.step_s * (clockScale ?? 1) > EXACT_STEP * capabilities.timeUnit_s * (1 + 1e-9),
       noiseTemperature_ratio: run.noiseTemperature_ratio,
       noiseTemperature_E0,
+      ...(clockScale !== undefined && { clockScale }),
+      ...(dither !== null && { roundings: dither.roundings }),
       calibration: calibration?.id ?? null,
     },
   };
@@ -154,15 +161,20 @@ async function keepBlob(
 
 async function storeHeat(
   work: RelaxWork,
-  of: { program: QuantisedProgram; noiseTemperature_E0: number },
-  run: RelaxResult,
+  { run, pieces }: JobRun,
+  noiseTemperature_E0: number,
   keep: (bytes: Uint8Array) => Promise<Digest>,
 ): Promise<JobHeat | null> {
   const between = heatReads(run.reads);
   if (between === null) return null;
   const reads = [between.switchOnRead, between.endRead];
-  const energies_E0 = await work.energies.of(of.program, run, reads, work.signal);
-  const perSample = heatOf_kT(energies_E0, of.noiseTemperature_E0);
+  const perSample = new Float64Array(run.samples);
+  let from = 0;
+  for (const piece of pieces) {
+    const energies_E0 = await work.energies.of(piece.program, piece.run, reads, work.signal);
+    perSample.set(heatOf_kT(energies_E0, noiseTemperature_E0), from);
+    from += piece.run.samples;
+  }
   const summary = heatSummary_kT(perSample);
   return {
     mean_kT: summary.mean,

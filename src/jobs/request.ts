@@ -30,6 +30,10 @@ export interface RelaxJobRequest {
   step_s?: number;
   /** Default true: without the switch-on read there is no heat (decisions 9). */
   record?: { heat?: boolean };
+  /** `dither`: stochastic roundings of the couplings that share the samples, 2 to 64. */
+  mitigation?: { dither?: number | null };
+  /** `scale`: energies and kT raised together, so that all times are divided by it; default 1. */
+  clock?: { scale?: number };
   labels?: Record<string, string>;
   priority?: JobPriorityName;
   /** Whether it runs again when an attempt is lost; default `auto`. */
@@ -52,6 +56,10 @@ export interface AdmittedRelaxJob {
   seed: string | null;
   step_s: number | null;
   record: { heat: boolean };
+  /** Without dithering the member is absent. */
+  mitigation?: { dither: number };
+  /** At scale 1 the member is absent. */
+  clock?: { scale: number };
   labels: Record<string, string>;
   priority: JobPriorityName;
   retry: 'auto' | 'never';
@@ -99,6 +107,41 @@ export interface EarlyStop {
   batches: { samples: number; seed: string | null; wireDigest: string }[];
 }
 
+/** One run of a dithered job, in order. */
+export interface RoundingRun {
+  samples: number;
+  /** Of the noise, decimal; null: the device drew its own. */
+  seed: string | null;
+  /** Of the rounding, decimal: with it and the model anybody makes the same program. */
+  roundingSeed: string;
+  /** The other of the pair with this seed. */
+  mirrored: boolean;
+  /** SHA-256 of the program image, hexadecimal. */
+  programDigest: string;
+  /** Hexadecimal, verified against the device's own. */
+  wireDigest: string;
+}
+
+/** An observable at the last read of every restart, and how far the roundings lie apart. */
+export interface DitherObservable {
+  /** Potential energy over kT, mean of x over the units, or x of the unit with the largest mean. */
+  name: 'energy_kT' | 'mean_x' | 'unit_x';
+  /** Of `unit_x` alone. */
+  unit: number | null;
+  /** Mean over all samples. */
+  value: number;
+  /** Standard deviation between the means of the roundings. */
+  spread: number;
+  /** `spread` over the root of the number of roundings. */
+  stderr: number;
+}
+
+/** What dithering came to. */
+export interface Dither {
+  roundings: RoundingRun[];
+  observables: DitherObservable[];
+}
+
 /** What a succeeded job stores as its result. */
 export interface JobResult {
   samples: {
@@ -126,6 +169,8 @@ export interface JobResult {
   energyReason?: string | null;
   /** Of a job with `samples.targetEss`; absent in all others. */
   earlyStop?: EarlyStop;
+  /** How the roundings of a job with `mitigation.dither` differ; they themselves are in the provenance. */
+  dither?: Omit<Dither, 'roundings'>;
   timing: {
     upload_s: number;
     relax_s: number;
@@ -155,6 +200,10 @@ export interface JobResult {
     noiseTemperature_ratio: number;
     /** kT of the heat, E0. */
     noiseTemperature_E0: number;
+    /** Energies and kT were raised by it, and every time divided; absent at 1. */
+    clockScale?: number;
+    /** Of a job with `mitigation.dither`; `programDigest` is then the SHA-256 over theirs (32 bytes each), in order. */
+    roundings?: RoundingRun[];
     /** The active noise temperature calibration of this chip, if any. */
     calibration: string | null;
   };

@@ -5,6 +5,7 @@ import { DRIFT_CHAPTER } from './reference/drift.ts';
 import { HEAT_CHAPTER } from './reference/heat.ts';
 import { earlyStopReference } from './reference/early-stop.ts';
 import { jobsReference } from './reference/jobs.ts';
+import { mitigationReference } from './reference/mitigation.ts';
 import { KEYS_CHAPTER } from './reference/keys.ts';
 import { WEBHOOKS_CHAPTER } from './reference/webhooks.ts';
 import { roles, scopes, type Role } from './auth/matrix.ts';
@@ -126,6 +127,7 @@ States: \`queued\`, \`running\` (with \`phase\` and \`progress\`), then \`succee
 
 ${jobsReference}
 ${earlyStopReference}
+${mitigationReference}
 ${samplesReference}
 ## Certificates
 

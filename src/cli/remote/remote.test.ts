@@ -200,6 +200,22 @@ describe('thermoloop sample', () => {
     expect(readFileSync(inFolder('samples.csv'), 'utf8').split('\n').length).toBeGreaterThan(6);
   });
 
+  it('asks for dithering and for a faster clock', async () => {
+    const said = await thermoloop(
+      ...sample('--count', '8', '--dither', '4', '--clock-scale', '2', '-o', 'dithered.npz', '--json'),
+    );
+    expect(said).toMatchObject({ code: 0, err: '' });
+    expect(json(said)).toMatchObject({
+      job: {
+        request: { mitigation: { dither: 4 }, clock: { scale: 2 } },
+        result: {
+          provenance: { clockScale: 2, roundings: Array.from({ length: 4 }, () => ({ samples: 2 })) },
+          dither: { observables: [{ name: 'energy_kT' }, { name: 'mean_x' }, { name: 'unit_x' }] },
+        },
+      },
+    });
+  });
+
   it('cancels the job on Ctrl-C and says so', async () => {
     const running = start(sample('--count', '50000', '--label', 'long=1', '-o', 'never.npz'));
     const find = async () =>

@@ -6367,6 +6367,12 @@ export interface components {
                 fastMode: boolean;
                 noiseTemperature_ratio: number;
                 noiseTemperature_E0: number;
+                /** @description Energies and kT were raised by it, and all times divided; absent at 1 */
+                clockScale?: number;
+                /** @description Of a dithered job, in order; programDigest is then over theirs */
+                roundings?: {
+                    [key: string]: unknown;
+                }[];
             };
             samples: {
                 /** @description Samples, reads, units */
@@ -6407,6 +6413,10 @@ export interface components {
             energyReason?: string | null;
             /** @description Of a job with samples.targetEss: effective sample sizes and batches */
             earlyStop?: {
+                [key: string]: unknown;
+            };
+            /** @description Of a dithered job: how far its roundings lie apart */
+            dither?: {
                 [key: string]: unknown;
             };
             calibration: {
@@ -7264,6 +7274,15 @@ export interface components {
             record?: {
                 heat?: boolean;
             };
+            /** @description Against errors of the hardware */
+            mitigation?: {
+                /** @description Stochastic roundings of the couplings that share the samples, so that the error of rounding averages out; not with targetEss */
+                dither?: number | null;
+            };
+            clock?: {
+                /** @description Energies and noise temperature raised by it: the same program so many times faster. All times of the job are divided by it */
+                scale?: number;
+            };
             /** @description For the client alone */
             labels?: {
                 [key: string]: string;
@@ -7355,6 +7374,21 @@ export interface components {
                     wireDigest: string;
                 }[];
             };
+            /** @description Of a job with mitigation.dither: how far its roundings lie apart */
+            dither?: {
+                observables: {
+                    /** @enum {string} */
+                    name: "energy_kT" | "mean_x" | "unit_x";
+                    /** @description Of unit_x: the one with the largest mean */
+                    unit: number | null;
+                    /** @description Mean over all samples, at the last read */
+                    value: number;
+                    /** @description Standard deviation between the roundings' means */
+                    spread: number;
+                    /** @description spread over the root of the number of roundings */
+                    stderr: number;
+                }[];
+            };
             timing: {
                 upload_s: number;
                 relax_s: number;
@@ -7382,6 +7416,22 @@ export interface components {
                 fastMode: boolean;
                 noiseTemperature_ratio: number;
                 noiseTemperature_E0: number;
+                /** @description clock.scale of the job, where it is not 1 */
+                clockScale?: number;
+                /** @description Of a job with mitigation.dither, in the order of its samples; programDigest is then over theirs */
+                roundings?: {
+                    samples: number;
+                    /** @description Of the noise */
+                    seed: string | null;
+                    /** @description With it and the model anybody makes the same program */
+                    roundingSeed: string;
+                    /** @description The other of the pair with this seed */
+                    mirrored: boolean;
+                    /** @description SHA-256 of the program image */
+                    programDigest: string;
+                    /** @description SHA-256 of the run's bytes on the link */
+                    wireDigest: string;
+                }[];
                 calibration: string | null;
             };
         };
@@ -8203,6 +8253,12 @@ export interface components {
                 fastMode: boolean;
                 noiseTemperature_ratio: number;
                 noiseTemperature_E0: number;
+                /** @description Energies and kT were raised by it, and all times divided; absent at 1 */
+                clockScale?: number;
+                /** @description Of a dithered job, in order; programDigest is then over theirs */
+                roundings?: {
+                    [key: string]: unknown;
+                }[];
             };
             samples: {
                 /** @description Samples, reads, units */
@@ -8243,6 +8299,10 @@ export interface components {
             energyReason?: string | null;
             /** @description Of a job with samples.targetEss: effective sample sizes and batches */
             earlyStop?: {
+                [key: string]: unknown;
+            };
+            /** @description Of a dithered job: how far its roundings lie apart */
+            dither?: {
                 [key: string]: unknown;
             };
             calibration: {
@@ -9100,6 +9160,15 @@ export interface components {
             record?: {
                 heat?: boolean;
             };
+            /** @description Against errors of the hardware */
+            mitigation?: {
+                /** @description Stochastic roundings of the couplings that share the samples, so that the error of rounding averages out; not with targetEss */
+                dither?: number | null;
+            };
+            clock?: {
+                /** @description Energies and noise temperature raised by it: the same program so many times faster. All times of the job are divided by it */
+                scale?: number;
+            };
             /** @description For the client alone */
             labels?: {
                 [key: string]: string;
@@ -9191,6 +9260,21 @@ export interface components {
                     wireDigest: string;
                 }[];
             };
+            /** @description Of a job with mitigation.dither: how far its roundings lie apart */
+            dither?: {
+                observables: {
+                    /** @enum {string} */
+                    name: "energy_kT" | "mean_x" | "unit_x";
+                    /** @description Of unit_x: the one with the largest mean */
+                    unit: number | null;
+                    /** @description Mean over all samples, at the last read */
+                    value: number;
+                    /** @description Standard deviation between the roundings' means */
+                    spread: number;
+                    /** @description spread over the root of the number of roundings */
+                    stderr: number;
+                }[];
+            };
             timing: {
                 upload_s: number;
                 relax_s: number;
@@ -9218,6 +9302,22 @@ export interface components {
                 fastMode: boolean;
                 noiseTemperature_ratio: number;
                 noiseTemperature_E0: number;
+                /** @description clock.scale of the job, where it is not 1 */
+                clockScale?: number;
+                /** @description Of a job with mitigation.dither, in the order of its samples; programDigest is then over theirs */
+                roundings?: {
+                    samples: number;
+                    /** @description Of the noise */
+                    seed: string | null;
+                    /** @description With it and the model anybody makes the same program */
+                    roundingSeed: string;
+                    /** @description The other of the pair with this seed */
+                    mirrored: boolean;
+                    /** @description SHA-256 of the program image */
+                    programDigest: string;
+                    /** @description SHA-256 of the run's bytes on the link */
+                    wireDigest: string;
+                }[];
                 calibration: string | null;
             };
         };

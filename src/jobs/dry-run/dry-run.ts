@@ -1,9 +1,9 @@
 // What would become of a job, were it submitted now: every flaw, what rounding costs, how long the device and the line would
 // be busy with it, and when its turn would come. Nothing is kept, and no byte of it is loaded.
 import { planRelax } from '../../device/index.ts';
-import type { PhysicsError, ProgramImage } from '../../physics/index.ts';
+import type { PhysicsError } from '../../physics/index.ts';
 import type { Store } from '../../store/index.ts';
-import { relaxRequest } from '../admission.ts';
+import { largestRun } from '../admission.ts';
 import type { RelaxDevice } from '../device-port.ts';
 import { Surroundings, type SurroundingsOptions } from '../holds/world.ts';
 import type { Programs } from '../programs.ts';
@@ -39,7 +39,7 @@ export async function dryRun<D extends RelaxDevice>(
     flaws: withAll(examined.flaws, measured?.flaws ?? []),
     rounding: measured?.blocks ?? null,
     schedule: scheduleOf(examined),
-    ...(await uploadOf(device, examined.ready?.image ?? null)),
+    ...(await uploadOf(examined, parts.programs)),
     queue: device === null ? null : await forecastQueue(queueParts, job, holds),
     holds,
   };
@@ -55,16 +55,17 @@ function scheduleOf({ job, device, ready, flaws }: Examined<RelaxDevice> & { fla
   const capabilities = device?.capabilities ?? null;
   if (ready === null || capabilities === null) return null;
   try {
-    const plan = planRelax(relaxRequest(job, ready), capabilities);
+    const plan = planRelax(largestRun(job, ready), capabilities);
+    const { count } = job.samples;
     const perSample_s = plan.phases.reduce((sum, { duration_ns }) => sum + duration_ns, 0) / 1e9;
     return {
-      samples: plan.samples,
+      samples: count,
       reads: plan.reads.length,
       perSample_s,
-      total_s: plan.samples * perSample_s,
+      total_s: count * perSample_s,
       step_s: plan.step_ns / 1e9,
       noiseTemperature_ratio: plan.noiseTemperature_ratio,
-      sampleBytes: plan.samples * plan.recordBytes,
+      sampleBytes: count * plan.recordBytes,
     };
   } catch (error) {
     // It is among the flaws.
@@ -74,11 +75,19 @@ function scheduleOf({ job, device, ready, flaws }: Examined<RelaxDevice> & { fla
 }
 
 async function uploadOf(
-  device: RelaxDevice | null,
-  image: ProgramImage | null,
+  { job, device, model, ready }: Examined<RelaxDevice>,
+  programs: Programs,
 ): Promise<Pick<DryRun, 'upload' | 'uploadReason'>> {
   const unknown = (uploadReason: string) => ({ upload: null, uploadReason });
-  if (image === null) return unknown('there is no program of it for this device');
+  const ranges = device?.capabilities?.ranges;
+  if (ready === null || model === null || ranges === undefined)
+    return unknown('there is no program of it for this device');
+  const { mitigation, clock } = job;
+  if (mitigation !== undefined)
+    return unknown(
+      `each of the ${mitigation.dither} roundings is sent by itself, with an image of ${ready.image.bytes.length} bytes`,
+    );
+  const { image } = clock === undefined ? ready : await programs.of(model, ranges, clock.scale);
   if (device?.forecastLoad === undefined) return unknown('the device does not tell what it holds');
   try {
     const upload = await device.forecastLoad(image);

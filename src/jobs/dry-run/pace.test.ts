@@ -27,6 +27,7 @@ describe('the schedule of a job', () => {
     expect(schedule_s(job(10))).toBeCloseTo(10 * 4e-6, 15);
     const short = job(10, { readAt_s: [5e-7, 1e-6], initial: { kind: 'thermal', prepare_s: 0 } });
     expect(schedule_s(short)).toBeCloseTo(10 * 1e-6, 15);
+    expect(schedule_s({ ...short, clock: { scale: 4 } })).toBeCloseTo(2.5 * 1e-6, 15);
   });
 });
 

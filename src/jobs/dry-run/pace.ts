@@ -13,8 +13,9 @@ export interface Pace {
 }
 
 /** Device time of the schedule of a job, s: every sample has its preparation and runs to its last read. */
-export function schedule_s({ relax, samples }: AdmittedRelaxJob, count = samples.count): number {
-  return count * (relax.initial.prepare_s + (relax.readAt_s.at(-1) ?? relax.duration_s));
+export function schedule_s({ relax, samples, clock }: AdmittedRelaxJob, count = samples.count): number {
+  const one_s = relax.initial.prepare_s + (relax.readAt_s.at(-1) ?? relax.duration_s);
+  return (count * one_s) / (clock?.scale ?? 1);
 }
 
 /** Null: none has ended on this device yet. */

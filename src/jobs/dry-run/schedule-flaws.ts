@@ -68,11 +68,15 @@ function without({ job, reads }: Asked, pointer: string): Asked | null {
   }
   switch (pointer) {
     case '/samples/count':
-      return job.samples.count === 1 ? null : { job: { ...job, samples: { count: 1 } }, reads };
+      return job.samples.count === 1
+        ? null
+        : { job: { ...job, samples: { count: 1 }, mitigation: undefined }, reads };
     case '/seed':
       return job.seed === null ? null : { job: { ...job, seed: null }, reads };
     case '/step_s':
       return job.step_s === null ? null : { job: { ...job, step_s: null }, reads };
+    case '/clock/scale':
+      return job.clock === undefined ? null : { job: { ...job, clock: undefined }, reads };
     case '/noiseTemperature':
       return job.noiseTemperature === 1 ? null : { job: { ...job, noiseTemperature: 1 }, reads };
     case '/relax/initial/prepare_s': {

@@ -10,7 +10,8 @@ import { Stopped } from '../failure.ts';
 import { readyProgram } from '../make-program.ts';
 import { SampleEnergies } from '../sample-energies.ts';
 import { SampleTap, type SampleSource } from '../sample-tap.ts';
-import { runBatches, type BatchedRun, type Batches } from './run.ts';
+import type { JobRun, RunParts } from '../one-run.ts';
+import { runBatches } from './run.ts';
 
 const UNITS = 6;
 const ready = readyProgram(
@@ -85,11 +86,7 @@ interface Options {
   progress?: DeviceProgress[];
 }
 
-function run(
-  device: Batches['device'],
-  targetEss: number | null,
-  options: Options = {},
-): Promise<BatchedRun> {
+function run(device: RunParts['device'], targetEss: number | null, options: Options = {}): Promise<JobRun> {
   const { count = 8000, seed, signal = new AbortController().signal, progress = [] } = options;
   const job = normalise({
     mode: 'relax',
@@ -105,7 +102,16 @@ function run(
     shape: [count, 1, UNITS],
   };
   return runBatches({
-    ...{ device, job, ready, energies, source, signal, clock: systemClock },
+    ...{
+      device,
+      job,
+      ready,
+      energies,
+      makeRounding: () => Promise.reject(new Error('not dithered')),
+      source,
+      signal,
+      clock: systemClock,
+    },
     deviceTime: { during: (work) => work() },
     samples: options.samples ?? new SampleTap(() => undefined),
     onProgress: (each) => progress.push(each),

@@ -1,49 +1,27 @@
-// Runs a job on its device: in one run, or with a target in batches until enough is known.
-import type { Clock } from '../../clock/clock.ts';
+// Runs a job on its device: in one run, with a target in batches until enough is known, or dithered.
 import { inSlices } from '../../clock/slices.ts';
 import type { RelaxResult } from '../../device/index.ts';
 import { relaxRequest } from '../admission.ts';
-import type { RelaxDevice } from '../device-port.ts';
-import type { HeldTime } from '../held-time.ts';
-import type { ReadyProgram } from '../make-program.ts';
-import type { AdmittedRelaxJob, EarlyStop } from '../request.ts';
-import type { SampleEnergies } from '../sample-energies.ts';
-import type { SampleSource, SampleTap } from '../sample-tap.ts';
+import { runDithered } from '../mitigation/run.ts';
+import { runOne, type JobRun, type RunParts } from '../one-run.ts';
+import type { EarlyStop } from '../request.ts';
 import { isReached, samplesNeeded } from './ess.ts';
 import { checkSame, mergeBatches } from './merge.ts';
 import { Observables } from './observables.ts';
 import { batchSeed, firstBatch, nextBatch } from './plan.ts';
 import { BatchProgress } from './progress.ts';
 
-export interface Batches {
-  device: Pick<RelaxDevice, 'relax'>;
-  deviceTime: Pick<HeldTime, 'during'>;
-  clock: Pick<Clock, 'now_ms'>;
-  samples: Pick<SampleTap, 'options'>;
-  source: SampleSource;
-  job: AdmittedRelaxJob;
-  ready: ReadyProgram;
-  energies: Pick<SampleEnergies, 'of'>;
-  signal: AbortSignal;
-  onProgress: NonNullable<Parameters<RelaxDevice['relax']>[1]['onProgress']>;
-}
-
-export interface BatchedRun {
-  run: RelaxResult;
-  /** Null for a job without a target. */
-  earlyStop: EarlyStop | null;
-}
-
 /** Rejects with what the device said, or with the reason of the signal, in a batch or between two. */
-export async function runBatches(parts: Batches): Promise<BatchedRun> {
+export async function runBatches(parts: RunParts): Promise<JobRun> {
   const { job, ready } = parts;
   if (job.samples.targetEss !== undefined) return runToTarget(parts, job.samples.targetEss);
+  if (job.mitigation !== undefined) return runDithered(parts, job.mitigation.dither);
   const { onProgress } = parts;
   const run = await runOne(parts, relaxRequest(job, ready), 0, onProgress);
-  return { run, earlyStop: null };
+  return { run, pieces: [{ program: ready.program, run }], earlyStop: null, dither: null };
 }
 
-async function runToTarget(parts: Batches, targetEss: number): Promise<BatchedRun> {
+async function runToTarget(parts: RunParts, targetEss: number): Promise<JobRun> {
   const { job, ready, energies, clock, signal } = parts;
   const { count } = job.samples;
   const observables = new Observables();
@@ -70,19 +48,9 @@ async function runToTarget(parts: Batches, targetEss: number): Promise<BatchedRu
     if (reached || done >= count) {
       const stoppedBy = reached ? 'target' : 'count';
       const earlyStop: EarlyStop = { targetEss, stoppedBy, observables: found, batches };
-      return { run: mergeBatches(runs, job.seed), earlyStop };
+      const merged = mergeBatches(runs, job.seed);
+      return { run: merged, pieces: [{ program: ready.program, run: merged }], earlyStop, dither: null };
     }
     needed = samplesNeeded(found, targetEss, observables.choosing);
   }
-}
-
-function runOne(
-  { device, deviceTime, samples, source, signal }: Batches,
-  request: Parameters<RelaxDevice['relax']>[0],
-  offset: number,
-  onProgress: Batches['onProgress'],
-): Promise<RelaxResult> {
-  return deviceTime.during(() =>
-    device.relax(request, { signal, onProgress, ...samples.options(source, offset) }),
-  );
 }

@@ -63,6 +63,10 @@ function factsOf(job: JobRow, result: JobResult): Omit<CertificateFacts, 'calibr
       fastMode: provenance.fastMode,
       noiseTemperature_ratio: provenance.noiseTemperature_ratio,
       noiseTemperature_E0: provenance.noiseTemperature_E0,
+      ...(provenance.clockScale !== undefined && { clockScale: provenance.clockScale }),
+      ...(provenance.roundings !== undefined && {
+        roundings: provenance.roundings.map((each) => ({ ...each })),
+      }),
     },
     samples: {
       shape: samples.shape,
@@ -80,6 +84,7 @@ function factsOf(job: JobRow, result: JobResult): Omit<CertificateFacts, 'calibr
       energyReason: result.energyReason ?? null,
     }),
     ...(result.earlyStop !== undefined && { earlyStop: { ...result.earlyStop } }),
+    ...(result.dither !== undefined && { dither: { ...result.dither } }),
     timing: result.timing,
   };
 }

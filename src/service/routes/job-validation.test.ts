@@ -68,6 +68,23 @@ describe('a job that would be taken', () => {
     expect([cut.ok, cut.upload, cut.uploadReason]).toEqual([true, null, expect.stringMatching(/is cut/)]);
   });
 
+  it('is told what dithering and a faster clock come to', async () => {
+    const images: string[] = [];
+    service.device.forecastLoad = async ({ id, bytes }) => {
+      images.push(id);
+      return { sends: 'image', bytes: bytes.length };
+    };
+    const dithered = await validate(
+      jobBody(model, { samples: { count: 20_000 }, mitigation: { dither: 4 } }),
+    );
+    expect(dithered).toMatchObject({ ok: true, upload: null, schedule: { samples: 20_000 } });
+    expect(dithered.uploadReason).toMatch(/each of the 4 roundings .* 140 bytes/);
+    const fast = await validate(jobBody(model, { clock: { scale: 2 } }));
+    expect(fast.schedule?.perSample_s).toBeCloseTo(2.5e-6, 15);
+    await validate(jobBody(model));
+    expect(new Set(images).size).toBe(2);
+  });
+
   it('is told its energy at the power that the sensors measure', async () => {
     expect((await validate(jobBody(model))).energy).toMatchObject({ run_J: null, reason: 'it has none' });
     service.device.reads({ coreVoltage_V: 1.2, coreCurrent_A: 0.5, ioVoltage_V: 3, ioCurrent_A: null });

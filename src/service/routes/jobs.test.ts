@@ -91,7 +91,12 @@ describe('POST /v1/jobs', () => {
     [{ deadline: 'soon' }, '/deadline'],
     [{ deadline: 1e12 }, '/deadline'],
     [{ labels: { a: 1 } }, '/labels/a'],
-    [{ mitigation: { dither: 4 } }, '/mitigation'],
+    [{ mitigation: { driftCompensation: true } }, '/mitigation/driftCompensation'],
+    [{ mitigation: { dither: 65 } }, '/mitigation/dither'],
+    [{ mitigation: { dither: 4 }, samples: { count: 3 } }, '/mitigation/dither'],
+    [{ mitigation: { dither: 2 }, samples: { count: 9, targetEss: 5 } }, '/mitigation/dither'],
+    [{ clock: { scale: 0 } }, '/clock/scale'],
+    [{ clock: { scale: 64 }, relax: { duration_s: 6.4e-6 } }, '/clock/scale'],
   ])('refuses %j and names the place', async (change, pointer) => {
     const before = (await service.store.jobs.list({ limit: 500 })).length;
     const response = await submit(change);

@@ -34,3 +34,41 @@ describe('samples of a submission', () => {
     expect(jobSubmission.safeParse(body(samples)).success).toBe(false);
   });
 });
+
+describe('mitigation and clock of a submission', () => {
+  const parse = (change: object) =>
+    jobSubmission.safeParse({ ...(body({ count: 100 }) as object), ...change });
+
+  it.each([
+    {},
+    { mitigation: {} },
+    { mitigation: { dither: null } },
+    { mitigation: { dither: 2 } },
+    { mitigation: { dither: 64 }, clock: { scale: 4 } },
+    { clock: {} },
+    { clock: { scale: 0.5 } },
+  ])('may be %j', (change) => {
+    const parsed = parse(change);
+    expect(parsed.success && parsed.data).toMatchObject(change);
+    expect(parsed.success && Object.keys(parsed.data)).toHaveLength(6 + Object.keys(change).length);
+  });
+
+  it.each<[string, object]>([
+    ['dithering as a number', { mitigation: 16 }],
+    ['one rounding', { mitigation: { dither: 1 } }],
+    ['too many', { mitigation: { dither: 65 } }],
+    ['a part of one', { mitigation: { dither: 2.5 } }],
+    ['text', { mitigation: { dither: '16' } }],
+    ['a member that nobody knows', { mitigation: { dither: 16, driftCompensation: true } }],
+    ['a list', { mitigation: [16] }],
+    ['no mitigation at all', { mitigation: null }],
+    ['a clock that stands', { clock: { scale: 0 } }],
+    ['a clock that goes back', { clock: { scale: -2 } }],
+    ['a clock without end', { clock: { scale: Infinity } }],
+    ['a clock as a number', { clock: 4 }],
+    ['a clock as text', { clock: { scale: '4' } }],
+    ['a clock with more', { clock: { scale: 4, speed: 4 } }],
+  ])('are refused with %s', (_name, change) => {
+    expect(parse(change).success).toBe(false);
+  });
+});

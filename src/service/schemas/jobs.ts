@@ -16,6 +16,7 @@ import {
   toTime,
   toTimeOrNull,
 } from './common.ts';
+import { clockOfJob, dither, mitigation, roundings } from './mitigation.ts';
 
 const backend = z.enum(['chip', 'twin', 'replay']);
 const priorities = Object.keys(JobPriority) as [JobPriorityName, ...JobPriorityName[]];
@@ -70,6 +71,8 @@ export const jobSubmission = z
       description: 'Twins only: integration step; a larger one is the fast mode, labelled in the result',
     }),
     record: z.strictObject({ heat: z.boolean().optional() }).optional(),
+    mitigation: mitigation.optional(),
+    clock: clockOfJob.optional(),
     labels: labels.optional(),
     priority: priority.optional(),
     retry: z.enum(['auto', 'never']).optional().meta({
@@ -159,6 +162,7 @@ const result = z
       .optional()
       .meta({ description: 'Why there is none, or why it is only a lower bound' }),
     earlyStop: earlyStop.optional(),
+    dither: dither.optional(),
     timing: z.object({
       upload_s: z.number(),
       relax_s: z.number(),
@@ -189,6 +193,8 @@ const result = z
       fastMode: z.boolean(),
       noiseTemperature_ratio: z.number(),
       noiseTemperature_E0: z.number(),
+      clockScale: z.number().optional().meta({ description: 'clock.scale of the job, where it is not 1' }),
+      roundings: roundings.optional(),
       calibration: z.string().nullable(),
     }),
   })

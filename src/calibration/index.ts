@@ -5,6 +5,7 @@ import { readoutOffset } from './readout/offset-procedure.ts';
 import { couplingGain } from './coupling/gain-procedure.ts';
 import { couplingMap } from './coupling/map-procedure.ts';
 import { mask } from './coupling/mask-procedure.ts';
+import { mobility } from './mobility/procedure.ts';
 import { potential } from './potential/procedure.ts';
 import type { CalibrationProcedure, ReferenceDevice } from './procedure.ts';
 
@@ -17,6 +18,7 @@ export const calibrationProcedures = {
   'coupling-gain': couplingGain,
   'coupling-map': couplingMap,
   mask,
+  mobility,
 } as const satisfies Record<string, CalibrationProcedure<ReferenceDevice>>;
 
 export { CalibrationError, calibrationErrorCodes } from './errors.ts';

@@ -62,11 +62,26 @@ export async function send({ url, host, address }: Target, sent: Sent, signal: A
         answer.on('error', reject);
       },
     );
-    asked.on('error', reject);
+    asked.on('error', (error) => reject(inWords(error)));
     asked.end(body);
   });
   if (status >= 200 && status < 300) return;
   throw new Error(
     status >= 300 && status < 400 ? `${status}: redirects are not followed` : `answered ${status}`,
   );
+}
+
+/** Of a certificate that nobody vouches for: there is a way to say who does. */
+const UNTRUSTED = [
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+];
+
+function inWords(error: Error & { code?: string }): Error {
+  if (!UNTRUSTED.includes(error.code ?? '')) return error;
+  const remedy = 'name the certificate of its authority in NODE_EXTRA_CA_CERTS and start the service again';
+  return new Error(`${error.message}: ${remedy}`, { cause: error });
 }

@@ -79,7 +79,8 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
   const made = await runBatches(parts).finally(() => seen.end());
   const { run, earlyStop, dither } = made;
   const energy = await work.deviceTime.during(() => work.meter.end());
-  work.onProgram?.(program, run);
+  const left = made.pieces[made.pieces.length - 1];
+  work.onProgram?.(left.program, left.run);
   signal.throwIfAborted();
   work.onProgress('finishing', run.samples, run.samples);
   const noiseTemperature_E0 = kTOfRun_E0(program, run);

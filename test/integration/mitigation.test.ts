@@ -105,7 +105,8 @@ beforeAll(async () => {
     ['twin', device],
     ['coarse', withCoarseCouplings(device)],
   ]);
-  runner = createJobRunner({ store, clock: systemClock, devices });
+  // A share so small that no probe is ever due: only which program would be probed is of interest.
+  runner = createJobRunner({ store, clock: systemClock, devices, sentinels: { share: 1e-9 } });
   await runner.start();
 });
 
@@ -164,6 +165,7 @@ describe('a dithered job on the twin', () => {
       .update(Buffer.from(rebuilt.join(''), 'hex'))
       .digest('hex');
     expect(programDigest).toBe(overAll);
+    expect(runner.drift('coarse')?.program).toBe(rebuilt[3]); // what it left on the device
     expect(result.samples.shape).toEqual([41, 2, UNITS]);
     expect(codes).toHaveLength(41 * 2 * UNITS);
     expect(result.heat?.n).toBe(41);

@@ -12,6 +12,7 @@ const pages: { page: string; startsItsOwn?: boolean }[] = [
   { page: 'README.md', startsItsOwn: true },
   { page: 'docs/api.md' },
   { page: 'docs/operating.md' },
+  { page: 'docs/queue.md' },
   { page: 'examples/README.md' },
   { page: 'examples/python/README.md' },
 ];

@@ -64,16 +64,20 @@ async function serve(device: string, extra: Record<string, string> = {}) {
 const model = encodeModelNpz({ model: emptyModel(UNITS), metadata: {} });
 
 /** The samples of one job, as a file. */
-async function samplesOf(client: ThermoloopClient, backend: string, count: number): Promise<Uint8Array> {
-  const created = await client.json('POST', '/v1/jobs', {
+async function samplesOf(
+  client: ThermoloopClient,
+  backend: 'twin' | 'replay',
+  count: number,
+): Promise<Uint8Array> {
+  const created = await client.submitJob({
     model: await client.uploadModel(model),
     device: { id: 'chip-0', backend },
     relax: { duration_s: 2.5e-6 },
     samples: { count },
     seed: '5',
   });
-  const done = await client.wait(`/v1/jobs/${created.id}`);
-  expect([done.state, done['failure']]).toEqual(['succeeded', null]);
+  const done = await client.waitForJob(created.id);
+  expect([done.state, done.failure]).toEqual(['succeeded', null]);
   return client.download(`/v1/jobs/${created.id}/samples?provenance=none`, 'application/x-npz');
 }
 

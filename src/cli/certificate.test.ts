@@ -30,16 +30,16 @@ beforeAll(async () => {
     [0, 0.2],
     [0.2, 0],
   ];
-  const { digest } = await service.client.json('POST', '/v1/models', { couplings });
-  const job = await service.client.json('POST', '/v1/jobs', {
+  const { digest } = await service.client.post('/v1/models', { body: { couplings } });
+  const job = await service.client.submitJob({
     model: digest,
     device: { id: 'chip-0' },
     relax: { duration_s: 2.5e-6 },
     samples: { count: 5 },
     seed: 3,
   });
-  id = String(job['id']);
-  await service.client.wait(`/v1/jobs/${id}`);
+  id = job.id;
+  await service.client.waitForJob(id);
   writeFileSync(at('certificate.json'), await fetched(`/v1/jobs/${id}/certificate`));
   writeFileSync(at('keys.json'), await fetched('/v1/certificate-keys'));
   writeFileSync(at('samples.npz'), await fetched(`/v1/jobs/${id}/samples`, 'application/x-npz'));
@@ -130,8 +130,8 @@ describe('thermoloop certificate verify', () => {
     await service.child.stop();
     renameSync(at('data/certificate-key.pem'), at('old.pem'));
     service = await startService(String(twin.ready['url']), folder.path);
-    const published = await service.client.json('GET', '/v1/certificate-keys');
-    expect(published['keys']).toHaveLength(2);
+    const published = await service.client.get('/v1/certificate-keys');
+    expect(published.keys).toHaveLength(2);
     expect(Buffer.from(await fetched(`/v1/jobs/${id}/certificate`))).toEqual(before);
     const later = await verify(at('certificate.json'), '--public-key', service.url);
     expect([later.code, later.err]).toEqual([0, '']);

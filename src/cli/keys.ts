@@ -101,7 +101,7 @@ function list(flags: ConnectionFlags): Promise<void> {
 
 function revoke(id: string, flags: ConnectionFlags): Promise<void> {
   return withService(flags, async ({ client, print }) => {
-    await client.request('DELETE', `/v1/keys/${encodeURIComponent(id)}`);
+    await client.delete('/v1/keys/{id}', { params: { path: { id } } });
     print({ id, revoked: true }, () => `${id} is revoked`);
   });
 }

@@ -18,6 +18,7 @@ import type {
   Answer,
   Calibration,
   Job,
+  JobBatchAnswer,
   JobSubmission,
   JobValidation,
   KeyRequest,
@@ -116,6 +117,17 @@ export class ThermoloopClient {
   submitJob(job: JobSubmission, { id }: { id?: string } = {}): Promise<Job> {
     return this.post('/v1/jobs', {
       body: job,
+      params: { header: id === undefined ? {} : { 'idempotency-key': id } },
+    });
+  }
+
+  /**
+   * Up to 100 jobs, each with its job or its problem, in order; one that is refused keeps no other back.
+   * @param id Idempotency-Key for the whole, as for submitJob
+   */
+  submitJobs(jobs: JobSubmission[], { id }: { id?: string } = {}): Promise<JobBatchAnswer> {
+    return this.post('/v1/jobs/batch', {
+      body: { jobs },
       params: { header: id === undefined ? {} : { 'idempotency-key': id } },
     });
   }

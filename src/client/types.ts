@@ -8,6 +8,7 @@ type Schemas = components['schemas'];
 export type Job = Schemas['Job'];
 /** What a job asks for. */
 export type JobSubmission = Schemas['JobSubmissionInput'];
+export type JobBatchAnswer = Schemas['JobBatchAnswer'];
 /** Of a dry run. */
 export type JobValidation = Schemas['JobValidation'];
 export type Calibration = Schemas['Calibration'];

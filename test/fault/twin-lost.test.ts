@@ -26,7 +26,7 @@ async function longJob({ client }: RunningService): Promise<string> {
   for (let i = 0; i < UNITS; i++)
     for (let j = 0; j < UNITS; j++) if (i !== j) model.couplings[i * UNITS + j] = 0.001 * (1 + ((i + j) % 3));
   const digest = await client.uploadModel(encodeModelNpz({ model, metadata: {} }));
-  const job = await client.json('POST', '/v1/jobs', {
+  const job = await client.submitJob({
     mode: 'relax',
     model: digest,
     device: { id: 'chip-0' },
@@ -36,7 +36,7 @@ async function longJob({ client }: RunningService): Promise<string> {
     retry: 'never',
   });
   const running = async (): Promise<boolean> => {
-    const { state, progress } = await client.json('GET', `/v1/jobs/${job.id}`);
+    const { state, progress } = await client.job(job.id);
     return state === 'running' && progress?.phase === 'reading';
   };
   await until(running, 20, 'the job delivers samples');
@@ -44,7 +44,7 @@ async function longJob({ client }: RunningService): Promise<string> {
 }
 
 const deviceState = async ({ client }: RunningService): Promise<string> =>
-  (await client.json('GET', '/v1/devices/chip-0')).state;
+  (await client.get('/v1/devices/{id}', { params: { path: { id: 'chip-0' } } })).state;
 
 async function setUp(): Promise<{
   twin: Awaited<ReturnType<typeof startTwin>>;

@@ -42,6 +42,23 @@ describe('the client and the service', () => {
     expect(listed).toContain(id);
   });
 
+  it('tries a job out, and submits many at once', async () => {
+    const { client } = service;
+    const model = await client.uploadModel(pair);
+    const job = { model, device: { id: 'chip-0' }, relax: { duration_s: 2.5e-6 }, samples: { count: 5 } };
+    const dryRun = await client.validateJob(job);
+    expect([dryRun.ok, dryRun.problems]).toEqual([true, []]);
+    expect(dryRun.rounding?.coupling.error?.worst).toEqual([0, 1]);
+    expect(dryRun.upload?.sends).toBe('nothing');
+    expect(dryRun.energy.run_J).toBeCloseTo((dryRun.energy.power_W ?? NaN) * 5 * 5e-6, 12);
+    const id = 'many';
+    const { accepted, items } = await client.submitJobs([job, { ...job, seed: -1 }], { id });
+    expect([accepted, items.map(({ job: made }) => made?.state ?? null)]).toEqual([1, ['queued', null]]);
+    expect(items[1].problem?.errors).toMatchObject([{ pointer: '/seed' }]);
+    const again = await client.submitJobs([job, { ...job, seed: -1 }], { id });
+    expect(again.items[0].job?.id).toBe(items[0].job?.id);
+  });
+
   it('hears of a job from its beginning to its end', async () => {
     const { client } = service;
     const model = await client.uploadModel(pair);

@@ -112,6 +112,9 @@ const body = {
     .optional()
     .meta({ description: 'Of a job with samples.targetEss: effective sample sizes and batches' }),
   dither: facts.optional().meta({ description: 'Of a dithered job: how far its roundings lie apart' }),
+  requirements: facts
+    .optional()
+    .meta({ description: 'Of a job that required something of the device: what was measured, twice' }),
   calibration: calibration.nullable(),
   timing: facts,
   issued: z

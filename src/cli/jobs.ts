@@ -62,7 +62,7 @@ function list({ state, device, label, limit, ...flags }: ListFlags): Promise<voi
       job.device,
       job.backend ?? '-',
       clockTime(job.createdAt),
-      job.progress ? reportLine(job.progress) : (job.cause ?? ''),
+      job.progress ? reportLine(job.progress) : (job.cause ?? job.hold?.reason ?? ''),
     ]);
     print(answer, () =>
       rows.length === 0 ? 'no jobs' : columns(['job', 'state', 'device', 'backend', 'created', ''], rows),
@@ -133,6 +133,7 @@ export function jobFacts(job: Job): string {
   return facts([
     ['job', job.id],
     ['state', job.cause === null ? job.state : `${job.state} (${job.cause})`],
+    ['held', job.hold && `${job.hold.reason}: ${job.hold.detail}`],
     ['why', failure && [failure.message, failure.remedy].filter(Boolean).join(' ')],
     ['progress', job.progress ? reportLine(job.progress) : null],
     ['device', `${job.device}${job.backend === null ? '' : ` (${job.backend})`}`],

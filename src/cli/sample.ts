@@ -15,12 +15,14 @@ import {
 } from './remote/connection.ts';
 import { follow } from './remote/follow.ts';
 import { validationFacts } from './sample-dry-run.ts';
+import { collectRequirement, type Require } from './remote/require-flag.ts';
 
 const examples = `
   thermoloop sample digits.npz --device chip-0 --count 200 --duration 2.5e-6 -o samples.npz
   thermoloop sample sha256:9f... --device chip-0 --count 1000 --duration 2.5e-6 --read-at 1e-6 --read-at 2.5e-6 --heat -o s.parquet
   thermoloop sample digits.npz --device chip-0 --count 200 --duration 2.5e-6 --dry-run
   thermoloop sample digits.npz --device chip-0 --count 5000 --target-ess 300 --duration 2.5e-6 -o samples.npz
+  thermoloop sample sha256:9f... --device chip-0 --count 200 --duration 2.5e-6 --require noiseTemperature=0.98..1.02 --on-unmet recalibrate -o s.npz
   thermoloop sample pair.json --device chip-0 --count 10 --duration 2.5e-6 --seed 7 --label run=A17 -o s.csv --json
   thermoloop sample pair.json --device chip-0 --count 1600 --duration 2.5e-6 --dither 16 --clock-scale 2 -o s.npz`;
 
@@ -36,6 +38,9 @@ interface SampleFlags extends ConnectionFlags {
   clockScale?: number;
   heat?: boolean;
   priority?: string;
+  require?: Require;
+  onUnmet?: string;
+  deadline?: string;
   label?: Record<string, string>;
   dryRun?: boolean;
   output?: string;
@@ -72,6 +77,13 @@ export function registerSample(program: Command): void {
     )
     .option('--heat', 'record the heat of every sample')
     .option('--priority <name>', 'such as low, normal or interactive')
+    .option(
+      '--require <name=value>',
+      'of the device, as often as wanted: noiseTemperature=0.98..1.02',
+      collectRequirement,
+    )
+    .option('--on-unmet <what>', 'reject (unless told), wait, or recalibrate first and then wait')
+    .option('--deadline <time>', 'not started after it, such as 2030-01-01T12:00:00Z')
     .option('--label <name=value>', 'for you alone, as often as wanted', collectLabel)
     .option('--dry-run', 'only say what would become of it; a model file is uploaded, nothing is queued')
     .option('-o, --output <file>', 'samples: .npz, .npy, .csv, .arrow, .parquet, .json or .raw')
@@ -159,6 +171,7 @@ async function cancelled(client: ThermoloopClient, id: string): Promise<Interrup
 function submission(model: string, flags: SampleFlags): JobSubmission {
   const { device, count, targetEss, duration, readAt, temperature, seed, heat, priority, label } = flags;
   const { dither, clockScale } = flags;
+  const { require, onUnmet, deadline } = flags;
   return {
     model,
     device: { id: device },
@@ -170,6 +183,9 @@ function submission(model: string, flags: SampleFlags): JobSubmission {
     mitigation: dither === undefined ? undefined : { dither },
     clock: clockScale === undefined ? undefined : { scale: clockScale },
     priority: priority as JobSubmission['priority'],
+    require,
+    onUnmet: onUnmet as JobSubmission['onUnmet'],
+    deadline,
     labels: label,
   };
 }

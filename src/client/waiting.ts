@@ -17,6 +17,8 @@ export interface Ending {
   phase?: string | null;
   cause?: string | null;
   progress?: Progress | null;
+  /** Why it cannot run now. */
+  hold?: { reason: string; detail: string } | null;
   failure?: { message: string; remedy: string | null } | null;
 }
 

@@ -8,6 +8,7 @@ import type { CalibrationProcedure } from './calibration-port.ts';
 import type { RelaxDevice } from './device-port.ts';
 import { JobError, type RefusedField } from './errors.ts';
 import { checkMitigation, clockFlaw, mitigationOf } from './mitigation/admission.ts';
+import { requireFlaws } from './requirements/require.ts';
 import { JobPriority, type AdmittedRelaxJob, type RelaxJobRequest } from './request.ts';
 
 const SEED_END = 1n << 64n;
@@ -38,6 +39,7 @@ export function readRequest(request: RelaxJobRequest): { job: AdmittedRelaxJob; 
     });
   checkTarget(job, errors);
   checkMitigation(job, errors);
+  errors.push(...requireFlaws(job));
   return { job, flaw: errors.length > 0 ? refusal(errors) : null };
 }
 
@@ -173,6 +175,7 @@ function withDefaults(request: RelaxJobRequest, errors: RefusedField[]): Admitte
     priority: priorityName(request.priority ?? 'normal', errors),
     retry: request.retry ?? 'auto',
     deadline: request.deadline ?? null,
+    ...(request.require !== undefined && { require: request.require }),
     onUnmet: request.onUnmet ?? 'reject',
   };
 }

@@ -19,11 +19,12 @@ const LOST: ReadonlySet<JobCause> = new Set([
   JobCause.hostLost,
   JobCause.safeStop,
 ]);
-/** Of those, the ones that the job has no part in. */
+/** The ones that the job has no part in. */
 const NOT_COUNTED: ReadonlySet<JobCause> = new Set([
   JobCause.serviceRestart,
   JobCause.hostLost,
   JobCause.safeStop,
+  JobCause.requirementUnmet,
 ]);
 
 /** Who makes an attempt; on one host without a lease both are null. */

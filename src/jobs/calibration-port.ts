@@ -4,6 +4,9 @@ import type { ClockFacts } from '../clock/clock.ts';
 import type { JsonObject } from '../store/index.ts';
 import type { RelaxDevice } from './device-port.ts';
 
+/** The kind of calibration that results name and that jobs require something of. */
+export const NOISE_TEMPERATURE = 'noise-temperature';
+
 export interface CalibrationProgress {
   /** Samples or steps done. */
   done: number;

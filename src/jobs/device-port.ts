@@ -28,11 +28,14 @@ export interface RelaxDevice {
   readonly backend: Backend | null;
   /** Faults are planted on the way to it or in it, or nobody knows; its results say so. A change calls `onChange`. */
   readonly faultsActive: boolean;
+  /** Who answered last; null until something has. */
+  readonly identity: { readonly uid: string } | null;
   /** Of what answered last; null until something has. */
   readonly capabilities: DeviceCapabilities | null;
   /** Its sensors, where this process has it; absent: nothing is known of its energy. */
   readonly telemetry?: {
-    readonly status: { latest: TelemetryReading | null };
+    /** `reason`: why there is no fresh reading; null: there is one. */
+    readonly status: { latest: TelemetryReading | null; reason: DeviceReason | null };
     /** A reading of now; null when there is none. Never rejects. */
     readNow(): Promise<TelemetryReading | null>;
   };

@@ -15,6 +15,7 @@ export const JobErrorCode = {
   stateConflict: 'state-conflict',
   staleRevision: 'stale-revision',
   leaseHeld: 'lease-held',
+  requirementUnmet: 'requirement-unmet',
   closed: 'runner-closed',
 } as const;
 export type JobErrorCode = (typeof JobErrorCode)[keyof typeof JobErrorCode];
@@ -45,20 +46,29 @@ const REMEDY: Record<JobErrorCode, string> = {
   'state-conflict': 'Read the present state with GET /v1/devices/{id}/state and decide again.',
   'stale-revision': 'Read the present state with GET /v1/devices/{id}/state and decide again.',
   'lease-held': 'Wait until the lease ends, or ask its holder to give it back.',
+  'requirement-unmet':
+    'Wait until the device is as required, or submit with "onUnmet": "wait" or "recalibrate"; GET /v1/devices/{id} shows how it is.',
   'runner-closed': 'The service is stopping; send the request again when it is back.',
 };
-const RETRYABLE: ReadonlySet<JobErrorCode> = new Set(['device-offline', 'lease-held', 'runner-closed']);
+const RETRYABLE: ReadonlySet<JobErrorCode> = new Set([
+  'device-offline',
+  'lease-held',
+  'requirement-unmet',
+  'runner-closed',
+]);
 
 export class JobError extends Error {
   readonly code: JobErrorCode;
   readonly retryable: boolean;
   readonly remedy: string;
   readonly errors: RefusedField[];
+  /** Of requirement-unmet: every reading (requirements/readings.ts). */
+  readonly measured: readonly object[] | null;
 
   constructor(
     code: JobErrorCode,
     message: string,
-    options: { errors?: RefusedField[]; remedy?: string; cause?: unknown } = {},
+    options: { errors?: RefusedField[]; measured?: readonly object[]; remedy?: string; cause?: unknown } = {},
   ) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.name = 'JobError';
@@ -66,5 +76,6 @@ export class JobError extends Error {
     this.retryable = RETRYABLE.has(code);
     this.remedy = options.remedy ?? REMEDY[code];
     this.errors = options.errors ?? [];
+    this.measured = options.measured ?? null;
   }
 }

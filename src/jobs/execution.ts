@@ -13,11 +13,13 @@ import type { RelaxDevice } from './device-port.ts';
 import { JobError } from './errors.ts';
 import { failureOf, type Failure } from './failure.ts';
 import { FaultsSeen, checkFaults } from './faults-seen.ts';
-import { DeviceMeters } from './heat-ledger/index.ts';
+import { DeviceMeters, type AttemptEnergy } from './heat-ledger/index.ts';
 import { HeldTime } from './held-time.ts';
 import type { Running, Work } from './lane.ts';
 import type { Ledger } from './ledger.ts';
 import type { Programs } from './programs.ts';
+import { LONGEST_HOLD_MS } from './queue/expiry.ts';
+import type { AdmittedRelaxJob } from './request.ts';
 import type { SampleEnergies } from './sample-energies.ts';
 import { runRelax } from './relax-work.ts';
 import { isFinal } from './waiting.ts';
@@ -42,6 +44,8 @@ export interface ExecutionParts<D extends RelaxDevice> {
   announcer: Announcer;
   counters: RunnerCounters;
   sentinels?: Pick<Sentinels<D>, 'sawProgram' | 'calibrated'>;
+  /** A job waits again. */
+  onPutBack(job: JobRow): void;
 }
 
 /** Where work is carried through, and by whom. */
@@ -121,10 +125,13 @@ export class Execution<D extends RelaxDevice> {
       const kept = await this.#freeze(job, device, failure);
       log.add('ended without samples', { ...kept } as unknown as JsonObject);
       const used = await deviceTime.during(() => meter.end());
-      ended = await ledger.endJob(job, running.tracker.progress?.phase ?? null, kept, log.lines, used);
+      ended = waitsForCondition(job, failure)
+        ? await this.#putBack(job, failure, log, used)
+        : await ledger.endJob(job, running.tracker.progress?.phase ?? null, kept, log.lines, used);
       if (ended.state === 'failed') this.#countFailure(failure.cause);
     }
     if (isFinal(ended)) counters.finished[ended.state as keyof RunnerCounters['finished']]++;
+    else this.#parts.onPutBack(ended);
     running.tracker.clear();
     announcer.jobChanged(ended);
   }
@@ -165,6 +172,16 @@ export class Execution<D extends RelaxDevice> {
     announcer.calibrationChanged(ended);
   }
 
+  /** What the job requires was so when its turn came, and is not so any more. */
+  #putBack(job: JobRow, { failure }: Failure, log: AttemptLog, energy: AttemptEnergy): Promise<JobRow> {
+    const { ledger, options } = this.#parts;
+    const since_ms = options.clock.wall_ms();
+    const detail = failure?.message ?? 'what it requires is not met';
+    const hold = { reason: 'condition' as const, detail, since_ms, until_ms: null };
+    const expiresAt_ms = Math.min(job.deadline_ms ?? Infinity, since_ms + LONGEST_HOLD_MS);
+    return ledger.putBack(job, hold, expiresAt_ms, log.lines, energy);
+  }
+
   /** The failure, naming the capture of what passed before it, where one is kept. */
   async #freeze(job: JobRow, device: D, ended: Failure): Promise<Failure> {
     const { freeze } = this.#parts.options;
@@ -181,4 +198,9 @@ export class Execution<D extends RelaxDevice> {
   #warn(message: string, fields: object): void {
     this.#parts.options.onLog?.('warn', message, fields);
   }
+}
+
+/** Unless its sender would rather hear of it than wait. */
+function waitsForCondition({ request }: JobRow, { cause }: Failure): boolean {
+  return cause === JobCause.requirementUnmet && (request as unknown as AdmittedRelaxJob).onUnmet !== 'reject';
 }

@@ -55,6 +55,8 @@ export function failureOf(error: unknown, signal: AbortSignal): Failure {
   if (LINK_CODES.has(failure.code)) return { cause: JobCause.linkLost, failure };
   if (failure.code === 'device-stopped') return { cause: JobCause.safeStop, failure };
   if (failure.code === 'device-too-hot') return { cause: JobCause.thermalStop, failure };
+  if (failure.code === 'requirement-unmet')
+    return { cause: JobCause.requirementUnmet, failure: { ...failure, outcome: 'not_applied' } };
   if (DEVICE_CODES.has(failure.code)) return { cause: JobCause.deviceFault, failure };
   return { cause: JobCause.internal, failure };
 }

@@ -36,6 +36,8 @@ export interface LaneOptions<D extends RelaxDevice> {
   between?: BetweenJobs;
   /** A job was held, or put back. */
   onChanged(job: JobRow): void;
+  /** A calibration was queued that jobs wait for. */
+  onCalibration(calibration: CalibrationRow): void;
   /** Runs one piece of work to its stored end; rejects only when even that could not be stored. */
   run(work: Work, running: Running, by: Attempter): Promise<void>;
   onError(error: unknown): void;
@@ -173,6 +175,8 @@ export class Lane<D extends RelaxDevice> {
     } finally {
       this.#running = null;
       if (work.kind === 'job') this.#candidates.charge(work.row, clock.now_ms() - begun_ms);
+      // A calibration that others waited for, or a job that was put back.
+      if (work.kind === 'calibration' || 'require' in work.row.request) this.#holds.review();
     }
     return true;
   }

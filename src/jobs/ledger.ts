@@ -136,9 +136,18 @@ export class Ledger {
       this.#guarded(job.device, fenceOf(job), async (tx) => {
         await tx.jobs.addLog(job.id, job.attempts.length, log);
         await account(tx, heatEntries(job, 'held', energy, null));
+        // Asked for on another host meanwhile: nobody would come back to it.
+        if ((await tx.jobs.get(job.id)).cancelRequestedAt_ms !== null)
+          return tx.jobs.transition(
+            job.id,
+            'running',
+            'cancelled',
+            this.#end(job, 'cancelled', JobCause.cancelled),
+          );
         return tx.jobs.transition(job.id, 'running', 'held', {
           attempts: close(job.attempts, this.#clock.wall_ms(), 'held', JobCause.requirementUnmet),
           startedAt_ms: null,
+          phase: null,
           hold,
           expiresAt_ms,
         });

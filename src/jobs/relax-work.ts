@@ -12,6 +12,7 @@ import {
   type Store,
 } from '../store/index.ts';
 import { checkBackend, checkSchedule } from './admission.ts';
+import { NOISE_TEMPERATURE } from './calibration-port.ts';
 import type { RelaxDevice } from './device-port.ts';
 import { runBatches } from './early-stop/run.ts';
 import { JobError } from './errors.ts';
@@ -21,12 +22,13 @@ import type { HeldTime } from './held-time.ts';
 import { kTOfRun_E0, type JobRun, type RunParts } from './one-run.ts';
 import { heatOf_kT, heatReads, signedSums_kT } from './heat.ts';
 import type { Programs } from './programs.ts';
+import { conditionsOf } from './requirements/conditions.ts';
+import { readRequirements, type RequirementReadings } from './requirements/readings.ts';
+import { requirementUnmet } from './requirements/unmet.ts';
 import type { AdmittedRelaxJob, JobHeat, JobResult } from './request.ts';
 import type { SampleEnergies } from './sample-energies.ts';
 import type { SampleSource, SampleTap } from './sample-tap.ts';
 
-/** The kind of calibration that a result names. */
-export const NOISE_TEMPERATURE = 'noise-temperature';
 /** Default step of the twin in units of the time unit; larger steps are the fast mode (decisions 2). */
 const EXACT_STEP = 0.001;
 
@@ -70,6 +72,7 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
   const { program } = ready;
   const makeRounding: RunParts['makeRounding'] = (rounding) =>
     work.programs.make(model, ranges, { rounding, clockScale });
+  const requirements = await requirementsAtStart(work, job);
   signal.throwIfAborted();
   const onProgress = ({ phase, done, total }: DeviceProgress): void => work.onProgress(phase, done, total);
   const source = sampleSource(work, job, program);
@@ -125,9 +128,26 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
       ...(clockScale !== undefined && { clockScale }),
       ...(dither !== null && { roundings: dither.roundings }),
       calibration: calibration?.id ?? null,
+      ...(requirements !== null && { requirements }),
     },
   };
   return { result, sampleSet: sampleSetOf(work, run, blob, heat), smallBlobs };
+}
+
+/**
+ * What the job requires as it is now, beside what it was at admission; null: it requires nothing.
+ * @throws JobError requirement-unmet
+ */
+async function requirementsAtStart(
+  { device, store, clock, deviceTime, job: row }: RelaxWork,
+  { require }: AdmittedRelaxJob,
+): Promise<NonNullable<JobResult['provenance']['requirements']> | null> {
+  if (require === undefined) return null;
+  if (require.maxDieTemperature_C !== undefined)
+    await deviceTime.during(async () => device.telemetry?.readNow());
+  const start = readRequirements(require, await conditionsOf(device, store), clock.wall_ms());
+  if (!start.met) throw requirementUnmet(start);
+  return { admission: row.requirements as unknown as RequirementReadings | null, start };
 }
 
 function energyOf({ energy_J, reason }: AttemptEnergy): Pick<JobResult, 'energy_J' | 'energyReason'> {

@@ -2,6 +2,8 @@
 import type { ClockFacts } from '../clock/clock.ts';
 import type { Digest, JobPhase, PhaseEnergy_J } from '../store/index.ts';
 import type { Backend } from './device-port.ts';
+import type { RequirementReadings } from './requirements/readings.ts';
+import type { JobRequire, OnUnmet } from './requirements/require.ts';
 
 /** Names of the API for the priority column; higher runs first. */
 export const JobPriority = { batch: 0, normal: 10, interactive: 20 } as const;
@@ -40,8 +42,10 @@ export interface RelaxJobRequest {
   retry?: 'auto' | 'never';
   /** Not started after it; ISO 8601. */
   deadline?: string;
-  /** `wait`: accept although the device is offline; default `reject`. */
-  onUnmet?: 'reject' | 'wait';
+  /** Read at admission and again just before programming. */
+  require?: JobRequire;
+  /** `wait`: accept although the device is offline, or not as required; `recalibrate`: calibrate first; default `reject`. */
+  onUnmet?: OnUnmet;
 }
 
 /** The same with every default filled in; what is stored. */
@@ -64,7 +68,9 @@ export interface AdmittedRelaxJob {
   priority: JobPriorityName;
   retry: 'auto' | 'never';
   deadline: string | null;
-  onUnmet: 'reject' | 'wait';
+  /** Of a job that requires something. */
+  require?: JobRequire;
+  onUnmet: OnUnmet;
 }
 
 /** Q = V(switch-on) - V(last read) per sample, in kT of the job's nominal noise temperature. */
@@ -206,6 +212,13 @@ export interface JobResult {
     roundings?: RoundingRun[];
     /** The active noise temperature calibration of this chip, if any. */
     calibration: string | null;
+    /** Of a job that requires something; absent in all others. */
+    requirements?: {
+      /** At its submission. */
+      admission: RequirementReadings | null;
+      /** Just before programming. */
+      start: RequirementReadings;
+    };
   };
 }
 

@@ -102,6 +102,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
       announcer: this.#announcer,
       counters: this.#counters,
       ...(this.#sentinels !== null && { sentinels: this.#sentinels }),
+      onPutBack: (job) => this.#expiry.noticed(job),
     });
   }
 
@@ -124,6 +125,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
           this.#announcer.jobChanged(job);
           this.#expiry.noticed(job);
         },
+        onCalibration: (calibration) => this.#announcer.calibrationChanged(calibration),
         ...(leases !== undefined && { lease: leases.get(id) }),
         onTaken: (by) => this.#endOrphans({ device: id, by }),
         run: (work, running, by) => this.#execution.run(work, running, device, by),
@@ -151,10 +153,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
   async submit(request: RelaxJobRequest, options: SubmitOptions<JobRow> = {}): Promise<JobView> {
     this.#checkOpen();
     const row = await this.#submission.job(request, options);
-    this.#announcer.jobChanged(row);
-    this.#expiry.noticed(row);
-    this.#lanes.get(row.device)?.wake();
-    return this.withProgress(row);
+    return this.#added(row);
   }
 
   async submitBatch(
@@ -162,13 +161,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
   ): Promise<(JobView | Error)[]> {
     this.#checkOpen();
     const rows = await this.#submission.batch(items, options);
-    return rows.map((row) => {
-      if (row instanceof Error) return row;
-      this.#announcer.jobChanged(row);
-      this.#expiry.noticed(row);
-      this.#lanes.get(row.device)?.wake();
-      return this.withProgress(row);
-    });
+    return rows.map((row) => (row instanceof Error ? row : this.#added(row)));
   }
 
   async dryRun(...[request, { keyId = null } = {}]: Parameters<JobRunner['dryRun']>): Promise<DryRun> {
@@ -300,6 +293,13 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     this.#counters.finished.cancelled++;
     this.#announcer.jobChanged(row);
     return this.withProgress(row);
+  }
+
+  #added(job: JobRow): JobView {
+    this.#announcer.jobChanged(job);
+    this.#expiry.noticed(job);
+    this.#lanes.get(job.device)?.wake({ held: job.state === 'held' });
+    return this.withProgress(job);
   }
 
   #expired(job: JobRow): void {

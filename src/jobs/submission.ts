@@ -11,13 +11,19 @@ import {
   readRequest,
 } from './admission.ts';
 import { addBatch, isRefusal } from './batch.ts';
-import type { CalibrationProcedure } from './calibration-port.ts';
+import { NOISE_TEMPERATURE, type CalibrationProcedure } from './calibration-port.ts';
 import type { RelaxDevice } from './device-port.ts';
 import { scheduleFlaws } from './dry-run/schedule-flaws.ts';
 import { JobError } from './errors.ts';
 import { checkFaults } from './faults-seen.ts';
+import { holdAtAdmission } from './holds/conditions.ts';
 import type { ReadyProgram } from './make-program.ts';
 import type { Programs } from './programs.ts';
+import { LONGEST_HOLD_MS } from './queue/expiry.ts';
+import { conditionsOf } from './requirements/conditions.ts';
+import { readRequirements } from './requirements/readings.ts';
+import type { Required } from './requirements/required.ts';
+import { requirementUnmet } from './requirements/unmet.ts';
 import { JobPriority, type AdmittedRelaxJob, type RelaxJobRequest } from './request.ts';
 import type {
   BatchItem,
@@ -44,6 +50,8 @@ export interface Examined<D extends RelaxDevice> {
   /** Also null while the device has never answered. */
   ready: ReadyProgram | null;
   deadline_ms: number | null;
+  /** What the job requires, and how it is; null: it requires nothing. */
+  required: Required | null;
 }
 
 export class Submission<D extends RelaxDevice> {
@@ -69,9 +77,11 @@ export class Submission<D extends RelaxDevice> {
 
   /** The row of a job that its device can take; rejects with the refusal. */
   async #admit(request: RelaxJobRequest, options: SubmitOptions<JobRow>): Promise<NewJob> {
-    const { job, deadline_ms } = await this.#examine(request, (flaw) => {
+    const { job, deadline_ms, required } = await this.#examine(request, (flaw) => {
       throw flaw;
     });
+    const now_ms = this.#parts.clock.wall_ms();
+    const hold = required && holdAtAdmission(required, now_ms);
     return {
       device: job.device.id,
       model: job.model,
@@ -82,6 +92,11 @@ export class Submission<D extends RelaxDevice> {
       labels: job.labels,
       keyId: options.keyId,
       id: options.id,
+      ...(required !== null && { requirements: required.readings as unknown as JsonObject }),
+      ...(hold !== null && {
+        hold,
+        expiresAt_ms: Math.min(deadline_ms ?? Infinity, now_ms + LONGEST_HOLD_MS),
+      }),
     };
   }
 
@@ -116,17 +131,29 @@ export class Submission<D extends RelaxDevice> {
     const deadline_ms = asked(() => deadlineOf_ms(job, clock.wall_ms()));
     const model = await store.models.find(job.model);
     if (model === null) refuse(unknownModel(job.model));
-    if (device === null) return { job, device, model, ready: null, deadline_ms };
-    const mayWait = job.onUnmet === 'wait';
+    const known = { job, device, model, deadline_ms };
+    if (device === null) return { ...known, ready: null, required: null };
+    const mayWait = job.onUnmet !== 'reject';
     if (!mayWait) asked(() => this.#checkStopped(device.id));
     asked(() => checkBackend(job, device));
     if (!mayWait) asked(() => checkOnline(device));
+    if (job.onUnmet === 'recalibrate') asked(() => this.#checkRecalibration());
+    const required = flaw === null ? await this.#required(job, device) : null;
     const { capabilities } = device;
-    if (capabilities === null || model === null) return { job, device, model, ready: null, deadline_ms };
+    if (capabilities === null || model === null) return { ...known, ready: null, required };
     const ready = await programs.of(model, capabilities.ranges).catch(refused);
     if (ready !== null && flaw === null)
       for (const against of scheduleFlaws(job, ready.program, capabilities)) refuse(against);
-    return { job, device, model, ready, deadline_ms };
+    if (required?.readings.met === false && !mayWait) refuse(requirementUnmet(required.readings));
+    return { ...known, ready, required };
+  }
+
+  async #required({ require, onUnmet }: AdmittedRelaxJob, device: D): Promise<Required | null> {
+    if (require === undefined) return null;
+    const { store, clock } = this.#parts;
+    const readings = readRequirements(require, await conditionsOf(device, store), clock.wall_ms());
+    // Of a job that begins to wait now: no calibration has ended since.
+    return { onUnmet, readings, calibrations: { isPending: false, endedAt_ms: null } };
   }
 
   async calibration(
@@ -158,6 +185,15 @@ export class Submission<D extends RelaxDevice> {
       });
       await options.alongside?.(tx, added);
       return added;
+    });
+  }
+
+  /** @throws JobError unknown-calibration-kind: nobody here can make the calibration that a job would wait for */
+  #checkRecalibration(): void {
+    const kinds = Object.keys(this.#parts.procedures);
+    if (kinds.includes(NOISE_TEMPERATURE)) return;
+    throw new JobError('unknown-calibration-kind', `there is no calibration ${NOISE_TEMPERATURE}`, {
+      errors: [{ pointer: '/onUnmet', detail: `needs ${NOISE_TEMPERATURE}`, allowed: ['reject', 'wait'] }],
     });
   }
 

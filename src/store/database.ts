@@ -34,6 +34,7 @@ export interface JobTable {
   priority: number;
   model: Digest;
   request: string;
+  requirements: string | null;
   result: string | null;
   labels: string;
   attempts: string;

@@ -18,6 +18,7 @@ import { webhooks } from './migrations/0012-webhooks.ts';
 import { heat } from './migrations/0013-heat.ts';
 import { modelOwners } from './migrations/0015-model-owners.ts';
 import { drift } from './migrations/0014-drift.ts';
+import { requirements } from './migrations/0016-requirements.ts';
 import type { Migration } from './migrations/migration.ts';
 
 /** In order; the version of a step is its place, counted from 1. */
@@ -37,6 +38,7 @@ export const MIGRATIONS: readonly Migration[] = [
   heat,
   drift,
   modelOwners,
+  requirements,
 ];
 
 /**

@@ -54,7 +54,18 @@ export interface JobFilter extends Page {
 
 export type NewJob = Pick<JobRow, 'device' | 'model' | 'request'> &
   Partial<
-    Pick<JobRow, 'id' | 'priority' | 'labels' | 'keyId' | 'hold' | 'deadline_ms' | 'expiresAt_ms' | 'retry'>
+    Pick<
+      JobRow,
+      | 'id'
+      | 'priority'
+      | 'labels'
+      | 'keyId'
+      | 'requirements'
+      | 'hold'
+      | 'deadline_ms'
+      | 'expiresAt_ms'
+      | 'retry'
+    >
   >;
 
 /** Fields a state change may set beside the state. */

@@ -142,6 +142,8 @@ export interface JobRow {
   cancelRequestedAt_ms: number | null;
   model: Digest;
   request: JsonObject;
+  /** What was measured at its submission of what it requires; null: it requires nothing. */
+  requirements: JsonObject | null;
   result: JsonObject | null;
   labels: Record<string, string>;
   attempts: JobAttempt[];

@@ -39,6 +39,7 @@ export class FakeDevice implements RelaxDevice {
   reason: RelaxDevice['reason'] = null;
   backend: Backend | null = 'twin';
   faultsActive = false;
+  identity: RelaxDevice['identity'] = { uid: FAKE_IDENTITY.uid };
   capabilities: RelaxDevice['capabilities'] = CAPABILITIES;
   /** Samples of each run, in order: names the jobs in tests of order. */
   readonly ran: number[] = [];
@@ -66,7 +67,7 @@ export class FakeDevice implements RelaxDevice {
   }
 
   get telemetry(): RelaxDevice['telemetry'] {
-    const status = { latest: this.meters[0] ?? null };
+    const status = { latest: this.meters[0] ?? null, reason: null };
     const readNow = async (): Promise<TelemetryReading | null> =>
       this.meters.length > 1 ? (this.meters.shift() ?? null) : status.latest;
     return { status, readNow };

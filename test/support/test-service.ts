@@ -84,7 +84,7 @@ export class ApiDevice extends FakeDevice implements ServiceDevice, ControlledDe
   readonly url = 'tcp://127.0.0.1:7700';
   readonly clock = { kind: 'system' } as const;
   revision = 0;
-  identity: ServiceDevice['identity'] = {
+  override identity: NonNullable<ServiceDevice['identity']> | null = {
     uid: 'cafe',
     firmware: '0.1',
     firmwareGit: '00ff',

@@ -12,8 +12,9 @@ export function reportLine({ done, total, unit, rate_per_s, eta_s }: Report): st
 /** Shows every answer of a wait in a step. */
 export function follow(step: Step): { onState: (state: Ending) => void } {
   return {
-    onState: ({ state, phase, progress }) => {
-      const note = progress ? reportLine(progress) : (phase ?? state);
+    onState: ({ state, phase, progress, hold }) => {
+      const waits = hold ? `held (${hold.reason}): ${hold.detail}` : (phase ?? state);
+      const note = progress ? reportLine(progress) : waits;
       if (progress) step.update(progress.done, progress.total, note);
       else step.update(0, 1, note);
     },

@@ -216,6 +216,21 @@ describe('thermoloop sample', () => {
     });
   });
 
+  it('says what was measured where the device is not as required, and calibrates first if told to', async () => {
+    const nobody = sample('--count', '3', '--require', 'noiseTemperature=2..3', '-o', 'never.npz');
+    const refused = await thermoloop(...nobody);
+    expect([refused.code, refused.out]).toEqual([1, '']);
+    expect(refused.err).toMatch(/noiseTemperature (is|cannot be read).*required is 2 to 3.*\n\S/);
+    const words = ['--require', 'noiseTemperature=0.5..2', '--require', 'maxCalibrationAge_s=600'];
+    const said = await thermoloop(
+      ...sample('--count', '3', ...words, '--on-unmet', 'recalibrate', '-o', 's.npz'),
+    );
+    expect(said.code).toBe(0);
+    expect(said.out).toMatch(/calibration +[0-9A-Z]{26}/);
+    const wrong = await thermoloop(...sample('--count', '3', '--require', 'mood=good', '-o', 's.npz'));
+    expect([wrong.code, wrong.err]).toEqual([2, expect.stringMatching(/mood.*none of noiseTemperature/)]);
+  });
+
   it('cancels the job on Ctrl-C and says so', async () => {
     const running = start(sample('--count', '50000', '--label', 'long=1', '-o', 'never.npz'));
     const find = async () =>

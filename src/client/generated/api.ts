@@ -2381,6 +2381,15 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
+                /** @description requirement-unmet */
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description validation-failed */
                 422: {
                     headers: {
@@ -6419,6 +6428,10 @@ export interface components {
             dither?: {
                 [key: string]: unknown;
             };
+            /** @description Of a job that required something of the device: what was measured, twice */
+            requirements?: {
+                [key: string]: unknown;
+            };
             calibration: {
                 id: string;
                 kind: string;
@@ -6544,7 +6557,7 @@ export interface components {
             detail: string;
             instance: string;
             /** @enum {string} */
-            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-webhook" | "webhook-target-refused" | "unknown-problem" | "already-finished" | "job-not-finished" | "model-in-use" | "no-samples" | "no-certificate" | "state-conflict" | "unknown-fault" | "fault-not-allowed" | "twin-unreachable" | "nothing-recorded" | "unknown-capture" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "energy-budget-spent" | "storage-quota" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
+            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-webhook" | "webhook-target-refused" | "unknown-problem" | "already-finished" | "job-not-finished" | "model-in-use" | "no-samples" | "no-certificate" | "state-conflict" | "unknown-fault" | "fault-not-allowed" | "twin-unreachable" | "nothing-recorded" | "unknown-capture" | "another-chip" | "requirement-unmet" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "energy-budget-spent" | "storage-quota" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
             retryable: boolean;
             remedy: string;
             docs: string;
@@ -6554,6 +6567,26 @@ export interface components {
                 parameter?: string;
                 detail: string;
                 allowed?: unknown;
+            }[];
+            /** @description Of requirement-unmet */
+            measured?: {
+                /** @enum {string} */
+                requirement: "noiseTemperature" | "maxCalibrationAge_s" | "maxDieTemperature_C";
+                met: boolean;
+                /** @description As the job says: the highest value, or the lowest and the highest */
+                required: number | number[];
+                /** @description null: it cannot be read, which counts as not met */
+                measured: number | null;
+                /** @description Standard error of measured, where one is known */
+                stderr: number | null;
+                /** @description That measured it */
+                calibration: string | null;
+                /** @description Why it cannot be read */
+                reason: {
+                    code: string;
+                    message: string;
+                    remedy: string;
+                } | null;
             }[];
             retryAfter_s?: number;
             /** @enum {string} */
@@ -7299,11 +7332,23 @@ export interface components {
              * @description Not started after it: a job that waits still expires
              */
             deadline?: string;
+            /** @description Read at admission and again just before programming; onUnmet says what then */
+            require?: {
+                /** @description Lowest and highest kT over the nominal one, as the active noise-temperature calibration measured it */
+                noiseTemperature?: [
+                    number,
+                    number
+                ];
+                /** @description Of that calibration, from its end */
+                maxCalibrationAge_s?: number;
+                /** @description As the sensor of the chip reads */
+                maxDieTemperature_C?: number;
+            };
             /**
-             * @description wait: accept the job although the device is offline
+             * @description reject (default): 412 requirement-unmet, or 503 while the device is away. wait: the job is held until its requirements are met and the device is there. recalibrate: one calibration first (scope calibration:run), then as wait
              * @enum {string}
              */
-            onUnmet?: "reject" | "wait";
+            onUnmet?: "reject" | "wait" | "recalibrate";
         };
         JobEditInput: {
             /** @enum {string} */
@@ -7433,6 +7478,57 @@ export interface components {
                     wireDigest: string;
                 }[];
                 calibration: string | null;
+                /** @description Of a job with require: at its submission, and just before programming */
+                requirements?: {
+                    admission: {
+                        /** Format: date-time */
+                        at: string;
+                        met: boolean;
+                        readings: {
+                            /** @enum {string} */
+                            requirement: "noiseTemperature" | "maxCalibrationAge_s" | "maxDieTemperature_C";
+                            met: boolean;
+                            /** @description As the job says: the highest value, or the lowest and the highest */
+                            required: number | number[];
+                            /** @description null: it cannot be read, which counts as not met */
+                            measured: number | null;
+                            /** @description Standard error of measured, where one is known */
+                            stderr: number | null;
+                            /** @description That measured it */
+                            calibration: string | null;
+                            /** @description Why it cannot be read */
+                            reason: {
+                                code: string;
+                                message: string;
+                                remedy: string;
+                            } | null;
+                        }[];
+                    } | null;
+                    start: {
+                        /** Format: date-time */
+                        at: string;
+                        met: boolean;
+                        readings: {
+                            /** @enum {string} */
+                            requirement: "noiseTemperature" | "maxCalibrationAge_s" | "maxDieTemperature_C";
+                            met: boolean;
+                            /** @description As the job says: the highest value, or the lowest and the highest */
+                            required: number | number[];
+                            /** @description null: it cannot be read, which counts as not met */
+                            measured: number | null;
+                            /** @description Standard error of measured, where one is known */
+                            stderr: number | null;
+                            /** @description That measured it */
+                            calibration: string | null;
+                            /** @description Why it cannot be read */
+                            reason: {
+                                code: string;
+                                message: string;
+                                remedy: string;
+                            } | null;
+                        }[];
+                    };
+                };
             };
         };
         JobInput: {
@@ -8305,6 +8401,10 @@ export interface components {
             dither?: {
                 [key: string]: unknown;
             };
+            /** @description Of a job that required something of the device: what was measured, twice */
+            requirements?: {
+                [key: string]: unknown;
+            };
             calibration: {
                 id: string;
                 kind: string;
@@ -8430,7 +8530,7 @@ export interface components {
             detail: string;
             instance: string;
             /** @enum {string} */
-            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-webhook" | "webhook-target-refused" | "unknown-problem" | "already-finished" | "job-not-finished" | "model-in-use" | "no-samples" | "no-certificate" | "state-conflict" | "unknown-fault" | "fault-not-allowed" | "twin-unreachable" | "nothing-recorded" | "unknown-capture" | "another-chip" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "energy-budget-spent" | "storage-quota" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
+            code: "validation-failed" | "malformed-json" | "json-too-deep" | "bad-request" | "not-found" | "method-not-allowed" | "not-acceptable" | "precondition-required" | "precondition-failed" | "range-not-satisfiable" | "payload-too-large" | "unsupported-format" | "headers-too-large" | "request-timeout" | "upgrade-required" | "not-symmetric" | "nonzero-diagonal" | "not-positive-definite" | "not-finite" | "wrong-shape" | "duplicate-pair" | "coupling-out-of-range" | "bias-out-of-range" | "field-out-of-range" | "potential-out-of-range" | "noise-temperature-out-of-range" | "too-many-units" | "bad-npz" | "bad-safetensors" | "bad-bqm" | "out-of-range" | "unknown-calibration-kind" | "unknown-model" | "unknown-job" | "unknown-device" | "unknown-calibration" | "unknown-key" | "unknown-webhook" | "webhook-target-refused" | "unknown-problem" | "already-finished" | "job-not-finished" | "model-in-use" | "no-samples" | "no-certificate" | "state-conflict" | "unknown-fault" | "fault-not-allowed" | "twin-unreachable" | "nothing-recorded" | "unknown-capture" | "another-chip" | "requirement-unmet" | "lease-held" | "unknown-lease" | "wrong-backend" | "faults-active" | "device-busy" | "idempotency-mismatch" | "idempotency-in-progress" | "rate-limited" | "queue-full" | "energy-budget-spent" | "storage-quota" | "storage-full" | "storage-locked" | "storage-unavailable" | "storage-busy" | "storage-failed" | "corrupt-blob" | "device-offline" | "device-fault" | "device-too-hot" | "device-stopped" | "device-refused" | "link-lost" | "link-timeout" | "device-protocol-error" | "not-a-device" | "wrong-device" | "schema-mismatch" | "fence-stale" | "data-loss" | "cancelled" | "unauthenticated" | "forbidden" | "service-stopping" | "internal-error";
             retryable: boolean;
             remedy: string;
             docs: string;
@@ -8440,6 +8540,26 @@ export interface components {
                 parameter?: string;
                 detail: string;
                 allowed?: unknown;
+            }[];
+            /** @description Of requirement-unmet */
+            measured?: {
+                /** @enum {string} */
+                requirement: "noiseTemperature" | "maxCalibrationAge_s" | "maxDieTemperature_C";
+                met: boolean;
+                /** @description As the job says: the highest value, or the lowest and the highest */
+                required: number | number[];
+                /** @description null: it cannot be read, which counts as not met */
+                measured: number | null;
+                /** @description Standard error of measured, where one is known */
+                stderr: number | null;
+                /** @description That measured it */
+                calibration: string | null;
+                /** @description Why it cannot be read */
+                reason: {
+                    code: string;
+                    message: string;
+                    remedy: string;
+                } | null;
             }[];
             retryAfter_s?: number;
             /** @enum {string} */
@@ -9185,11 +9305,23 @@ export interface components {
              * @description Not started after it: a job that waits still expires
              */
             deadline?: string;
+            /** @description Read at admission and again just before programming; onUnmet says what then */
+            require?: {
+                /** @description Lowest and highest kT over the nominal one, as the active noise-temperature calibration measured it */
+                noiseTemperature?: [
+                    number,
+                    number
+                ];
+                /** @description Of that calibration, from its end */
+                maxCalibrationAge_s?: number;
+                /** @description As the sensor of the chip reads */
+                maxDieTemperature_C?: number;
+            };
             /**
-             * @description wait: accept the job although the device is offline
+             * @description reject (default): 412 requirement-unmet, or 503 while the device is away. wait: the job is held until its requirements are met and the device is there. recalibrate: one calibration first (scope calibration:run), then as wait
              * @enum {string}
              */
-            onUnmet?: "reject" | "wait";
+            onUnmet?: "reject" | "wait" | "recalibrate";
         };
         JobEdit: {
             /** @enum {string} */
@@ -9319,6 +9451,57 @@ export interface components {
                     wireDigest: string;
                 }[];
                 calibration: string | null;
+                /** @description Of a job with require: at its submission, and just before programming */
+                requirements?: {
+                    admission: {
+                        /** Format: date-time */
+                        at: string;
+                        met: boolean;
+                        readings: {
+                            /** @enum {string} */
+                            requirement: "noiseTemperature" | "maxCalibrationAge_s" | "maxDieTemperature_C";
+                            met: boolean;
+                            /** @description As the job says: the highest value, or the lowest and the highest */
+                            required: number | number[];
+                            /** @description null: it cannot be read, which counts as not met */
+                            measured: number | null;
+                            /** @description Standard error of measured, where one is known */
+                            stderr: number | null;
+                            /** @description That measured it */
+                            calibration: string | null;
+                            /** @description Why it cannot be read */
+                            reason: {
+                                code: string;
+                                message: string;
+                                remedy: string;
+                            } | null;
+                        }[];
+                    } | null;
+                    start: {
+                        /** Format: date-time */
+                        at: string;
+                        met: boolean;
+                        readings: {
+                            /** @enum {string} */
+                            requirement: "noiseTemperature" | "maxCalibrationAge_s" | "maxDieTemperature_C";
+                            met: boolean;
+                            /** @description As the job says: the highest value, or the lowest and the highest */
+                            required: number | number[];
+                            /** @description null: it cannot be read, which counts as not met */
+                            measured: number | null;
+                            /** @description Standard error of measured, where one is known */
+                            stderr: number | null;
+                            /** @description That measured it */
+                            calibration: string | null;
+                            /** @description Why it cannot be read */
+                            reason: {
+                                code: string;
+                                message: string;
+                                remedy: string;
+                            } | null;
+                        }[];
+                    };
+                };
             };
         };
         Job: {

@@ -37,6 +37,7 @@ function rowOf(job: AdmittedRelaxJob, keyId: string | null, now_ms: number): Job
     cancelRequestedAt_ms: null,
     model: job.model,
     request: job as unknown as JsonObject,
+    requirements: null,
     result: null,
     labels: job.labels,
     attempts: [],

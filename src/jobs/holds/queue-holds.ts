@@ -1,10 +1,19 @@
 // Puts the answers of the rules into the rows of one device: holds jobs for as long as a rule stands in their way, and puts
 // them back when that is over. Those that may run are never behind one that may not. The host that drives the device does it.
 import type { Clock, Timer } from '../../clock/clock.ts';
-import { isStoreError, type JobHold, type JobRow, type Store } from '../../store/index.ts';
+import {
+  isStoreError,
+  type CalibrationRow,
+  type JobHold,
+  type JobRow,
+  type Store,
+} from '../../store/index.ts';
+import type { DeviceControls } from '../control/controls.ts';
+import type { DeviceLease } from '../lease/keeper.ts';
 import { LONGEST_HOLD_MS } from '../queue/expiry.ts';
+import { Recalibration } from '../requirements/recalibration.ts';
 import { AWAY_MS } from './away.ts';
-import { deviceHold, jobHold, type HoldRule } from './rule.ts';
+import { deviceHold, jobHold, type HoldRule, type JobWorld } from './rule.ts';
 import { HOLD_RULES } from './rules.ts';
 import { Surroundings, type Look, type SurroundingsOptions } from './world.ts';
 
@@ -14,10 +23,15 @@ const AGAIN_MS = 1_000;
 /** And not more often than their number allows: a look at 10,000 of them costs about a tenth of this. */
 const AGAIN_PER_JOB_MS = 1;
 
-export interface QueueHoldsOptions extends SurroundingsOptions {
-  store: Pick<Store, 'jobs' | 'keys' | 'heat'>;
+export interface QueueHoldsOptions extends Omit<SurroundingsOptions, 'recalibration'> {
+  store: Store;
   clock: Clock;
+  controls?: Pick<DeviceControls, 'of' | 'holdFor'>;
+  /** Under which this host drives the device; absent: there is one host. */
+  lease?: Pick<DeviceLease, 'fence'>;
   onChanged: (job: JobRow) => void;
+  /** A calibration was queued that jobs wait for. */
+  onCalibration: (calibration: CalibrationRow) => void;
   /** Called when there is a reason to settle that nothing else tells. */
   wake: () => void;
   /** Default: HOLD_RULES. */
@@ -28,6 +42,7 @@ export class QueueHolds {
   readonly #options: QueueHoldsOptions;
   readonly #rules: readonly HoldRule[];
   readonly #surroundings: Surroundings;
+  readonly #recalibration: Recalibration;
   /** Held jobs are to be looked at one by one: also those that whoever drove the device before has held. */
   #isReviewDue = true;
   #wasClosedToAll = false;
@@ -38,7 +53,13 @@ export class QueueHolds {
   constructor(options: QueueHoldsOptions) {
     this.#options = options;
     this.#rules = options.rules ?? HOLD_RULES;
-    this.#surroundings = new Surroundings(options);
+    this.#recalibration = new Recalibration({
+      ...options,
+      device: options.device.id,
+      fence: () => options.lease?.fence ?? null,
+      onQueued: options.onCalibration,
+    });
+    this.#surroundings = new Surroundings({ ...options, recalibration: this.#recalibration });
   }
 
   /** What held jobs wait for may have come: the next settling looks at each of them. */
@@ -66,11 +87,12 @@ export class QueueHolds {
   /** Why this job may not start; it is held for that. Null: it may. */
   async hold(job: JobRow): Promise<JobHold | null> {
     const look = this.#surroundings.look();
-    const hold = jobHold(this.#rules, job, await look.around(job));
-    if (hold !== null) {
-      await this.#change(job, hold);
-      this.#later(AGAIN_MS);
-    }
+    const world = await look.around(job);
+    const hold = jobHold(this.#rules, job, world);
+    if (hold === null) return null;
+    await this.#change(job, hold);
+    await this.#calibrateFor(job, hold, world, look);
+    this.#later(AGAIN_MS);
     return hold;
   }
 
@@ -115,11 +137,23 @@ export class QueueHolds {
   async #judge(rows: readonly JobRow[], look: Look): Promise<string[]> {
     const free: string[] = [];
     for (const row of rows) {
-      const hold = jobHold(this.#rules, row, await look.around(row));
-      if (hold === null) free.push(row.id);
-      else if (isAnother(row.hold, hold)) await this.#change(row, hold);
+      const world = await look.around(row);
+      const hold = jobHold(this.#rules, row, world);
+      if (hold === null) {
+        free.push(row.id);
+        continue;
+      }
+      if (isAnother(row.hold, hold)) await this.#change(row, hold);
+      await this.#calibrateFor(row, hold, world, look);
     }
     return free;
+  }
+
+  /** What jobs wait for is on its way, or is queued now. */
+  async #calibrateFor(job: JobRow, { reason }: JobHold, { required }: JobWorld, look: Look): Promise<void> {
+    if (reason !== 'calibration' || required?.calibrations.isPending === true) return;
+    await this.#recalibration.queueFor(job);
+    look.forgetCalibrations();
   }
 
   async #change(job: JobRow, hold: JobHold): Promise<void> {

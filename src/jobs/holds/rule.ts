@@ -4,6 +4,7 @@ import type { HoldReason, JobHold, JobRow } from '../../store/index.ts';
 import type { DeviceUse } from '../control/holds.ts';
 import type { RelaxDevice } from '../device-port.ts';
 import type { SpentBudget } from '../heat-ledger/index.ts';
+import type { Required } from '../requirements/required.ts';
 
 /** What is around every job of one device. */
 export interface DeviceWorld {
@@ -20,6 +21,8 @@ export interface DeviceWorld {
 export interface JobWorld extends DeviceWorld {
   /** What the key of the job has used up today; null: it may go on. */
   spentBudget: SpentBudget | null;
+  /** What the job requires, and how it is; null: it requires nothing. */
+  required: Required | null;
 }
 
 /** Why a job may not start now. */

@@ -15,6 +15,7 @@ function world(change: Partial<JobWorld> = {}, state: Partial<ControlState> = {}
     device: { id: 'chip-0', state: 'ready', reason: null },
     awaySince_ms: null,
     spentBudget: null,
+    required: null,
     use: { state: { ...untouched, ...state }, lease: null },
     ...change,
   };

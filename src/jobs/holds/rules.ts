@@ -1,7 +1,16 @@
 // The rules that hold jobs, in the order in which their reasons are told: what a person has to see to comes first.
 import { away } from './away.ts';
 import { budget } from './budget.ts';
+import { calibration, condition } from './conditions.ts';
 import { lease, maintenance, stopped } from './people.ts';
 import type { HoldRule } from './rule.ts';
 
-export const HOLD_RULES: readonly HoldRule[] = [stopped, maintenance, away, lease, budget];
+export const HOLD_RULES: readonly HoldRule[] = [
+  stopped,
+  maintenance,
+  away,
+  lease,
+  budget,
+  calibration,
+  condition,
+];

@@ -6,14 +6,21 @@ import type { DeviceControls } from '../control/controls.ts';
 import { untouched } from '../control/state.ts';
 import type { RelaxDevice } from '../device-port.ts';
 import { budgetSpent, utcDay_ms, type SpentBudget } from '../heat-ledger/index.ts';
+import { conditionsOf, type RequiredDevice } from '../requirements/conditions.ts';
+import { readRequirements, type Conditions } from '../requirements/readings.ts';
+import type { Calibrations, Recalibration } from '../requirements/recalibration.ts';
+import type { Required } from '../requirements/required.ts';
+import type { AdmittedRelaxJob } from '../request.ts';
 import type { DeviceWorld, JobWorld } from './rule.ts';
 
 export interface SurroundingsOptions {
-  device: Pick<RelaxDevice, 'id' | 'state' | 'reason'>;
+  device: Pick<RelaxDevice, 'id' | 'state' | 'reason'> & RequiredDevice;
   clock: Clock;
-  store: Pick<Store, 'keys' | 'heat'>;
+  store: Pick<Store, 'keys' | 'heat' | 'activeCalibrations'>;
   /** What people want of the device; absent: nobody asks. */
   controls?: Pick<DeviceControls, 'of'>;
+  /** What is known of the calibrations that jobs wait for; absent: of a job that does not wait yet nothing matters. */
+  recalibration?: Pick<Recalibration, 'known'>;
 }
 
 /** The world around one device. */
@@ -27,28 +34,47 @@ export class Surroundings {
 
   /** How it is now. */
   look(): Look {
-    const { device, clock, controls, store } = this.#options;
+    const { device, clock, controls } = this.#options;
     const now_ms = clock.wall_ms();
     this.#awaySince_ms = isOnline(device) ? null : (this.#awaySince_ms ?? now_ms);
     const use = controls?.of(device.id) ?? { state: untouched, lease: null };
-    return new Look({ now_ms, device, awaySince_ms: this.#awaySince_ms, use }, store);
+    return new Look({ now_ms, device, awaySince_ms: this.#awaySince_ms, use }, this.#options);
   }
 }
 
 /** One look at the world: the same for all jobs that it is taken for. */
 export class Look {
   readonly world: DeviceWorld;
-  readonly #store: SurroundingsOptions['store'];
+  readonly #options: SurroundingsOptions;
   readonly #budgets = new Map<string, Promise<SpentBudget | null>>();
+  #conditions: Promise<Conditions> | null = null;
+  #calibrations: Promise<Calibrations> | null = null;
 
-  constructor(world: DeviceWorld, store: SurroundingsOptions['store']) {
+  constructor(world: DeviceWorld, options: SurroundingsOptions) {
     this.world = world;
-    this.#store = store;
+    this.#options = options;
   }
 
   /** The world around one job, with what its rules need. */
-  async around({ keyId }: JobRow): Promise<JobWorld> {
-    return { ...this.world, spentBudget: keyId === null ? null : await this.#budgetOf(keyId) };
+  async around({ keyId, request }: JobRow): Promise<JobWorld> {
+    return {
+      ...this.world,
+      spentBudget: keyId === null ? null : await this.#budgetOf(keyId),
+      required: await this.#required(request as unknown as AdmittedRelaxJob),
+    };
+  }
+
+  /** A calibration was queued since. */
+  forgetCalibrations(): void {
+    this.#calibrations = null;
+  }
+
+  async #required({ require, onUnmet }: AdmittedRelaxJob): Promise<Required | null> {
+    if (require === undefined) return null;
+    const { device, store, recalibration } = this.#options;
+    const conditions = await (this.#conditions ??= conditionsOf(device, store));
+    const calibrations = await (this.#calibrations ??= recalibration?.known() ?? Promise.resolve(NONE_YET));
+    return { onUnmet, readings: readRequirements(require, conditions, this.world.now_ms), calibrations };
   }
 
   #budgetOf(keyId: string): Promise<SpentBudget | null> {
@@ -59,9 +85,11 @@ export class Look {
 
   async #askBudget(keyId: string): Promise<SpentBudget | null> {
     const { now_ms } = this.world;
-    const key = await this.#store.keys.find(keyId);
+    const key = await this.#options.store.keys.find(keyId);
     if (key === null || key.limits.energyPerDay_J === null) return null;
-    const spent_J = await this.#store.heat.spent_J(keyId, utcDay_ms(now_ms).begin_ms);
+    const spent_J = await this.#options.store.heat.spent_J(keyId, utcDay_ms(now_ms).begin_ms);
     return budgetSpent(key.limits, spent_J, now_ms);
   }
 }
+
+const NONE_YET: Calibrations = { isPending: false, endedAt_ms: null };

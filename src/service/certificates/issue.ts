@@ -85,6 +85,7 @@ function factsOf(job: JobRow, result: JobResult): Omit<CertificateFacts, 'calibr
     }),
     ...(result.earlyStop !== undefined && { earlyStop: { ...result.earlyStop } }),
     ...(result.dither !== undefined && { dither: { ...result.dither } }),
+    ...(provenance.requirements !== undefined && { requirements: { ...provenance.requirements } }),
     timing: result.timing,
   };
 }

@@ -59,6 +59,7 @@ export const jobProblems: Record<JobErrorCode, ProblemCode> = {
   'state-conflict': 'state-conflict',
   'stale-revision': 'precondition-failed',
   'lease-held': 'lease-held',
+  'requirement-unmet': 'requirement-unmet',
   'runner-closed': 'service-stopping',
 };
 
@@ -130,6 +131,7 @@ export function fromLowerFloor(error: unknown): ProblemError | null {
       retryable: error.retryable,
       remedy: error.remedy,
       ...(error.errors.length > 0 && { errors: error.errors }),
+      ...(error.measured !== null && { measured: error.measured }),
       cause: error,
     });
   return fromDevice(error);

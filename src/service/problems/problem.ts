@@ -15,6 +15,8 @@ export interface ProblemExtras {
   errors?: ProblemPlace[];
   /** When to try again; also sent as Retry-After. */
   retryAfter_s?: number;
+  /** Of requirement-unmet: what was measured of everything that the job requires. */
+  measured?: readonly object[];
   /** Overrides the table where the lower floor knows better. */
   retryable?: boolean;
   remedy?: string;

@@ -36,9 +36,20 @@ export const jobsReference = `### What would become of a job
 * **Edit**: \`PATCH /v1/jobs/{id}\` with \`{"priority": "batch" | "normal" | "interactive", "deadline": "2030-01-01T12:00:00Z" | null, "labels": {"run": "A17"}}\`, or some of them, until the job has ended
   (\`409 already-finished\`). Labels are replaced as a whole. \`If-Match\` with the ETag of the job refuses the edit when it has changed since. No priority
   above \`maxPriority\` of the key, here and at submission.
+* **Conditions**: \`require\` of a submission, what the device has to be like: \`noiseTemperature\` [lowest, highest] (kT over the nominal one, as the active
+  \`noise-temperature\` calibration measured it), \`maxCalibrationAge_s\` of that calibration, \`maxDieTemperature_C\`. Read at submission and again just before
+  programming; what cannot be read is not met. \`"onUnmet": "reject"\` (default): \`412 requirement-unmet\` with every reading in \`measured\`, later \`failed\` with the
+  cause \`requirement-unmet\`. \`"wait"\`: \`held\` (\`condition\`) until it is met. \`"recalibrate"\`: \`held\` (\`calibration\`) for one calibration, then as \`wait\`; needs
+  \`calibration:run\`. \`result.provenance.requirements\` and the certificate have both readings. See [queue.md](queue.md).
 * **Timing**: \`GET /v1/jobs/{id}/timing\` says how long it waited and ran, for each attempt with its phases. Seconds of the service clock, except
   \`device\`, which is what the device measured.
 * **Log**: \`GET /v1/jobs/{id}/log\` has the lines of each attempt that has ended.
+
+<!-- example: post /v1/jobs -->
+\`\`\`json
+{"model": "sha256:...", "device": {"id": "chip-0"}, "relax": {"duration_s": 2.5e-6}, "samples": {"count": 50},
+ "require": {"noiseTemperature": [0.9, 1.1], "maxCalibrationAge_s": 7200}, "onUnmet": "recalibrate"}
+\`\`\`
 
 \`\`\`sh
 curl -H "Authorization: Bearer $KEY" "http://127.0.0.1:8080/v1/jobs?state=succeeded&fields=id,finishedAt"

@@ -24,6 +24,8 @@ export interface Provenance {
   noiseTemperature_ratio: number | null;
   noiseTemperature_E0: number | null;
   calibration: string | null;
+  /** Of a job that requires something; absent in all others. */
+  requirements?: JobResult['provenance']['requirements'];
   /** Samples, reads, units. */
   shape: number[];
   reads: { time_s: number; label: string }[];
@@ -57,6 +59,7 @@ export function provenanceOf(job: JobRow, set: SampleSetRow): Provenance {
     noiseTemperature_ratio: known?.noiseTemperature_ratio ?? null,
     noiseTemperature_E0: known?.noiseTemperature_E0 ?? null,
     calibration: known?.calibration ?? null,
+    ...(known?.requirements !== undefined && { requirements: known.requirements }),
     shape: [set.samples, set.reads.length, set.units],
     reads: set.reads.map(({ time_s, label }) => ({ time_s, label })),
     stateScale: set.stateScale,

@@ -90,6 +90,18 @@ export function priorityFor(
 const isPriority = (name: string | null): name is JobPriorityName =>
   name !== null && Object.hasOwn(JobPriority, name);
 
+/**
+ * A job that is calibrated for first takes more of the device than its own samples.
+ * @throws {ProblemError} forbidden: the key may not run calibrations
+ */
+export function mayRecalibrate({ scopes }: Identity, onUnmet: string | undefined): void {
+  if (onUnmet !== 'recalibrate' || scopes.has('calibration:run')) return;
+  throw new ProblemError('forbidden', 'The key may not run calibrations, so no job of it can ask for one.', {
+    requiredScope: 'calibration:run',
+    remedy: 'Submit with "onUnmet": "wait", or use a key with the scope calibration:run.',
+  });
+}
+
 /** @throws {ProblemError} forbidden: above the highest priority in the limits of the key */
 export function mayUsePriority({ limits }: Identity, priority: JobPriorityName): void {
   const { maxPriority } = limits;

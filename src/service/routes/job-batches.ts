@@ -13,7 +13,7 @@ import { creatingHeaders, guardProblems, problemContent } from '../schemas/commo
 import { batchAnswer, jobBackend, jobBatch, jobSubmission, jobView } from '../schemas/jobs.ts';
 import type { RouteContext } from './common.ts';
 import { mayUseDevice } from './device-use.ts';
-import { clientId, mayUsePriority, priorityFor } from './job-access.ts';
+import { clientId, mayRecalibrate, mayUsePriority, priorityFor } from './job-access.ts';
 import { documentOf, malformed, problemOfJob } from './job-problems.ts';
 
 export function jobBatchRoutes(context: RouteContext): FastifyPluginAsyncZod {
@@ -98,8 +98,9 @@ async function looked(
     const { id, ...submission } = { ...parsed.data, priority: priorityFor(identity, parsed.data.priority) };
     mayUseDevice(context, identity, submission.device.id);
     mayUsePriority(identity, submission.priority);
+    mayRecalibrate(identity, submission.onUnmet);
     if (id !== undefined) clientId(context, id);
-    if (submission.onUnmet !== 'wait')
+    if ((submission.onUnmet ?? 'reject') === 'reject')
       await checkEnergyBudget(context.store, identity, context.clock.wall_ms());
     if (identity.limits.storageBytesMax !== null) {
       const units = (await context.store.models.find(submission.model))?.units ?? 0;

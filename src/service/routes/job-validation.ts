@@ -15,7 +15,7 @@ import { dryRunView, jobToValidate, jobValidation } from '../schemas/job-validat
 import { jobSubmission } from '../schemas/jobs.ts';
 import type { RouteContext } from './common.ts';
 import { mayUseDevice } from './device-use.ts';
-import { clientId, mayUsePriority, priorityFor } from './job-access.ts';
+import { clientId, mayRecalibrate, mayUsePriority, priorityFor } from './job-access.ts';
 import { documentOf, malformed, problemOfJob } from './job-problems.ts';
 
 type Validation = z.infer<typeof jobValidation>;
@@ -89,6 +89,7 @@ async function flawsOfKey(
   const flaws = new Flaws();
   await flaws.of('/device/id', () => mayUseDevice(context, identity, job.device.id));
   await flaws.of('/priority', () => mayUsePriority(identity, job.priority));
+  await flaws.of('/onUnmet', () => mayRecalibrate(identity, job.onUnmet));
   const { id } = job;
   if (id !== undefined) await flaws.of('/id', () => clientId(context, id));
   await flaws.of('/samples', async () => {
@@ -109,7 +110,8 @@ async function flawsOfQueue(
   if (id !== undefined && (await store.jobs.find(id)) !== null)
     flaws.found.push(placed(new ProblemError('state-conflict', `there is a job ${id} already`), '/id'));
   await flaws.of('', () => checkQueuedJobs(store, identity, 1));
-  if (onUnmet !== 'wait') await flaws.of('', () => checkEnergyBudget(store, identity, clock.wall_ms()));
+  if ((onUnmet ?? 'reject') === 'reject')
+    await flaws.of('', () => checkEnergyBudget(store, identity, clock.wall_ms()));
   return flaws.found;
 }
 

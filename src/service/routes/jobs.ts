@@ -37,7 +37,7 @@ import {
   type RouteContext,
 } from './common.ts';
 import { mayUseDevice } from './device-use.ts';
-import { clientId, mayUsePriority, priorityFor, visibleJob } from './job-access.ts';
+import { clientId, mayRecalibrate, mayUsePriority, priorityFor, visibleJob } from './job-access.ts';
 
 /** For answers that lack members which the schema of the route requires; nothing else may go out this way. */
 function sparse<R extends FastifyReply>(reply: R): R {
@@ -64,6 +64,7 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
             201: job,
             404: problemContent('unknown-model, unknown-device'),
             409: problemContent('wrong-backend, state-conflict, idempotency-in-progress'),
+            412: problemContent('requirement-unmet'),
             503: problemContent('device-offline, service-stopping'),
             507: problemContent('storage-full'),
             ...guardProblems,
@@ -78,6 +79,7 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
         mayUseDevice(context, identity, deviceId);
         const priority = priorityFor(identity, request.body.priority);
         mayUsePriority(identity, priority);
+        mayRecalibrate(identity, request.body.onUnmet);
         const { id, ...submission } = { ...request.body, priority };
         if (id !== undefined) clientId(context, id);
         nameDevice(reply, deviceId, devices.get(deviceId)?.backend ?? null);
@@ -96,7 +98,7 @@ export function jobRoutes(context: RouteContext): FastifyPluginAsyncZod {
             keyId: identity.keyId,
             alongside: async (tx, row) => {
               await checkQueuedJobs(tx, identity);
-              if (request.body.onUnmet !== 'wait')
+              if ((request.body.onUnmet ?? 'reject') === 'reject')
                 await checkEnergyBudget(tx, identity, context.clock.wall_ms());
               const { samples } = request.body;
               await tx.audit.append(auditOf(request, 'job.submit', row.id, { samples: samples.count }));

@@ -1,6 +1,7 @@
 // Schemas that several resources share: problems, pages, times, labels.
 import { z } from 'zod';
 import { problemCodes, type ProblemCode } from '../problems/table.ts';
+import { requirementReading } from './requirements.ts';
 
 export const time = z.string().meta({ format: 'date-time', description: 'RFC 3339, UTC' });
 export const digest = z
@@ -32,6 +33,7 @@ export const problem = z
         }),
       )
       .optional(),
+    measured: z.array(requirementReading).optional().meta({ description: 'Of requirement-unmet' }),
     retryAfter_s: z.number().optional(),
     outcome: z.enum(['applied', 'not_applied', 'unknown']).optional(),
   })

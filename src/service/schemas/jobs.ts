@@ -17,6 +17,7 @@ import {
   toTimeOrNull,
 } from './common.ts';
 import { clockOfJob, dither, mitigation, roundings } from './mitigation.ts';
+import { jobRequire, onUnmet, requirements } from './requirements.ts';
 
 const backend = z.enum(['chip', 'twin', 'replay']);
 const priorities = Object.keys(JobPriority) as [JobPriorityName, ...JobPriorityName[]];
@@ -82,10 +83,8 @@ export const jobSubmission = z
       .datetime({ offset: true })
       .optional()
       .meta({ description: 'Not started after it: a job that waits still expires' }),
-    onUnmet: z
-      .enum(['reject', 'wait'])
-      .optional()
-      .meta({ description: 'wait: accept the job although the device is offline' }),
+    require: jobRequire.optional(),
+    onUnmet: onUnmet.optional(),
   })
   .meta({ id: 'JobSubmission' });
 
@@ -196,6 +195,7 @@ const result = z
       clockScale: z.number().optional().meta({ description: 'clock.scale of the job, where it is not 1' }),
       roundings: roundings.optional(),
       calibration: z.string().nullable(),
+      requirements: requirements.optional(),
     }),
   })
   .meta({ id: 'JobResult' });

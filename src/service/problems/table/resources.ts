@@ -144,6 +144,13 @@ export const resourceProblems = {
     'A calibration that was measured on another chip (by uid) is to be activated, or two of different kinds are to be compared.',
     'Measure this chip with POST /v1/calibrations, or name a calibration of the same chip and kind.',
   ),
+  'requirement-unmet': entry(
+    412,
+    'The device is not as the job requires',
+    'retry',
+    'Something in require of a job is not met, or cannot be read, and onUnmet is reject; measured has every reading.',
+    'Wait until the device is as required, ask for less, or submit with "onUnmet": "wait" or "recalibrate".',
+  ),
   'lease-held': entry(
     409,
     'Somebody has the device to himself',

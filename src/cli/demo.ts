@@ -6,6 +6,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { encodeModelNpz } from '../physics/index.ts';
 import { trainInWorker, type TrainingResult } from '../training/index.ts';
 import { ThermoloopClient } from '../client/index.ts';
+import { registerDriftDemo } from './demo/drift.ts';
 import { startBackend, transports, type TransportName } from './demo/backend.ts';
 import { runLoop } from './demo/loop.ts';
 import { summarise, table, writeResults } from './demo/report.ts';
@@ -34,7 +35,7 @@ const wholeNumber = (text: string): number => {
 };
 
 export function registerDemo(program: Command): void {
-  program
+  const command = program
     .command('demo')
     .description(
       'Train on three digits, program a simulated chip over REST and a serial link, and show what it dreams up.',
@@ -73,9 +74,11 @@ export function registerDemo(program: Command): void {
 Examples:
   thermoloop demo
   thermoloop demo --transport tcp --seed 11 --out /tmp/digits
-  thermoloop demo --device tcp://127.0.0.1:7700 --json`,
+  thermoloop demo --device tcp://127.0.0.1:7700 --json
+  thermoloop demo drift                        a coupling moves while jobs run, and the service names it`,
     )
-    .action((options: DemoOptions, command: Command) => demo(options, command.parent?.version() ?? ''));
+    .action((options: DemoOptions, self: Command) => demo(options, self.parent?.version() ?? ''));
+  registerDriftDemo(command);
 }
 
 async function demo(options: DemoOptions, version: string): Promise<void> {

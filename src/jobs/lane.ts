@@ -189,7 +189,7 @@ export class Lane<D extends RelaxDevice> {
     const abort = new AbortController();
     this.#probing = abort;
     try {
-      await between.probe(abort.signal, this.#by);
+      await between.probe(abort.signal, this.#by, idle);
     } finally {
       this.#probing = null;
     }

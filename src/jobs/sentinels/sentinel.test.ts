@@ -62,8 +62,8 @@ class Bench {
     this.sentinel.sawProgram(this.program, { programId, device: { uid: this.uid } as RelaxResult['device'] });
   }
 
-  probe(abort = new AbortController()): Promise<void> {
-    return this.clock.settle(this.sentinel.probe(abort.signal, { host: null, fence: null }));
+  probe({ abort = new AbortController(), idle = true } = {}): Promise<void> {
+    return this.clock.settle(this.sentinel.probe(abort.signal, { host: null, fence: null }, idle));
   }
 
   /** Probes whenever one is due, as a lane does that has nothing else to do. */
@@ -133,13 +133,13 @@ describe('sentinel', () => {
   });
 
   it('keeps a busy device to the share, also for its baseline', async () => {
-    const bench = new Bench({ share: 0.05 });
+    const bench = new Bench({ share: 0.05, period_s: 0 });
     bench.sawJob();
     const from_ms = bench.clock.now_ms();
     let probes = 0;
     while (bench.clock.now_ms() - from_ms < 120_000) {
       if (bench.sentinel.isDue(false)) {
-        await bench.probe();
+        await bench.probe({ idle: false });
         probes++;
       } else await bench.clock.pass(10);
     }
@@ -170,7 +170,7 @@ describe('sentinel', () => {
     const bench = new Bench();
     bench.sawJob();
     const abort = new AbortController();
-    const ended = bench.probe(abort);
+    const ended = bench.probe({ abort });
     abort.abort(new Error('a stop'));
     await expect(ended).rejects.toThrow('a stop');
     expect(bench.sentinel.isDue(true)).toBe(true);

@@ -110,12 +110,14 @@ export class Sentinel<D extends RelaxDevice> {
   }
 
   /** One probe; rejects with what the device says against it, or with the reason of `signal`. */
-  async probe(signal: AbortSignal, by: Attempter): Promise<void> {
+  async probe(signal: AbortSignal, by: Attempter, idle: boolean): Promise<void> {
     const { device, deviceClock, wall_ms } = this.#parts;
     const watch = this.#watch;
     if (watch === null || device.measure === undefined) return;
     const started_ms = deviceClock.now_ms();
     const isSentinel = watch.hasBaseline && !watch.isSuspicious;
+    // A baseline that makes jobs wait keeps to the share; a suspect does not wait.
+    const isShared = isSentinel || (!idle && !watch.isSuspicious);
     const isFirst = !watch.isUnderWay;
     const probe = watch.next(wall_ms());
     const seed = device.capabilities?.seed === true ? this.#parts.seed() : undefined;
@@ -128,11 +130,9 @@ export class Sentinel<D extends RelaxDevice> {
     } finally {
       const now_ms = deviceClock.now_ms();
       const took_ms = now_ms - started_ms;
-      if (!isSentinel) this.#calibrating_ms += took_ms;
-      else {
-        this.#probed_ms += took_ms;
-        this.#share.spend(took_ms, now_ms);
-      }
+      if (isSentinel) this.#probed_ms += took_ms;
+      else this.#calibrating_ms += took_ms;
+      if (isShared) this.#share.spend(took_ms, now_ms);
       this.#later();
     }
     // Another chip answers by now.

@@ -50,7 +50,7 @@ export interface BetweenJobs {
   /** @param idle nothing waits for the device */
   isDue(idle: boolean): boolean;
   /** Never rejects. */
-  probe(signal: AbortSignal, by: Attempter): Promise<void>;
+  probe(signal: AbortSignal, by: Attempter, idle: boolean): Promise<void>;
 }
 
 export class Sentinels<D extends RelaxDevice> {
@@ -76,8 +76,8 @@ export class Sentinels<D extends RelaxDevice> {
     this.#sentinels.set(device.id, sentinel);
     return {
       isDue: (idle) => sentinel.isDue(idle),
-      probe: (signal, by) =>
-        sentinel.probe(signal, by).catch((error: unknown) => {
+      probe: (signal, by, idle) =>
+        sentinel.probe(signal, by, idle).catch((error: unknown) => {
           if (!signal.aborted)
             this.#parts.onLog('warn', 'a drift probe failed', { device: device.id, error });
         }),

@@ -1,5 +1,6 @@
 // The zero-coupling probe: an uncoupled hold without a field says the noise temperature of all units together, and where each
 // of them rests. Pure.
+import { atOnce } from '../../clock/slices.ts';
 import {
   mean,
   noiseTemperatureFromSecondMoment,
@@ -31,6 +32,11 @@ export interface ZeroCoupling {
 
 /** @returns null where no unit moves, or fewer than 10 samples were taken */
 export function zeroCoupling(run: ZeroCouplingRun): ZeroCoupling | null {
+  return atOnce(zeroCouplingSteps(run));
+}
+
+/** The same with a pause after every unit: some 40 ms at 1,296 units. */
+export function* zeroCouplingSteps(run: ZeroCouplingRun): Generator<undefined, ZeroCoupling | null> {
   const { codes, samples, reads, units, stateScale } = run;
   if (samples < 10) return null;
   const firsts = Array.from({ length: units }, () => new Float64Array(samples));
@@ -49,6 +55,7 @@ export function zeroCoupling(run: ZeroCouplingRun): ZeroCoupling | null {
   const temperatures: number[] = [];
   const variances: number[] = [];
   for (const i of live) {
+    yield;
     // A unit that rests off the middle is wider about its mean by nothing to first order.
     const second = mean(squares[i]) - offset_x[i] ** 2 + offsetStderr_x[i] ** 2;
     if (second <= 0) continue;

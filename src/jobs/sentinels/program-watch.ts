@@ -2,11 +2,13 @@
 import {
   DriftWatch,
   FieldResponseSums,
-  zeroCoupling,
+  zeroCouplingSteps,
   type DriftFindings,
   type DriftQuantity,
   type ProgrammedUnits,
 } from '../../calibration/drift/index.ts';
+import type { Clock } from '../../clock/clock.ts';
+import { inSlices } from '../../clock/slices.ts';
 import type { DeviceCapabilities, RelaxResult } from '../../device/index.ts';
 import type { QuantisedProgram } from '../../physics/index.ts';
 import { planRound, watchedOf, type Probe, type ProbePlan } from './probes.ts';
@@ -65,15 +67,20 @@ export class ProgramWatch {
     return this.#plan.probe(this.#next);
   }
 
-  /** What a probe gave, and with the last one of a round what that says. */
-  add(probe: Probe, result: RelaxResult, now_ms: number): DriftFindings {
+  /** What a probe gave, and with the last one of a round what that says; others get their turn meanwhile. */
+  async add(
+    probe: Probe,
+    result: RelaxResult,
+    now_ms: number,
+    clock: Pick<Clock, 'now_ms'>,
+  ): Promise<DriftFindings> {
     const { codes, samples, stateScale, reads, units } = result;
     const run = { codes, samples, stateScale, reads: reads.length };
     const time = { from_ms: this.#from_ms, to_ms: now_ms };
     this.#next = (this.#next + 1) % this.#plan.length;
     if (probe.kind === 'zero') {
       const { j2, j4 } = this.#units;
-      const zero = zeroCoupling({ ...run, units, j2, j4 });
+      const zero = await inSlices(zeroCouplingSteps({ ...run, units, j2, j4 }), clock);
       return zero === null ? NOTHING : this.#watch.addZeroCoupling(zero, time);
     }
     const { first, count, readsPerPattern } = probe;

@@ -139,7 +139,7 @@ export class Sentinel<D extends RelaxDevice> {
     if (result.device.uid !== watch.deviceUid) return;
     this.#lastProbe_ms = wall_ms();
     if (isFirst) this.#roundFrom_ms = started_ms;
-    const findings = watch.add(probe, result, this.#lastProbe_ms);
+    const findings = await watch.add(probe, result, this.#lastProbe_ms, this.#parts.deviceClock);
     if (findings.readings.length > 0) await this.#found(watch, findings, by);
   }
 

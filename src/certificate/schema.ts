@@ -115,6 +115,9 @@ const body = {
   requirements: facts
     .optional()
     .meta({ description: 'Of a job that required something of the device: what was measured, twice' }),
+  pacing: facts
+    .optional()
+    .meta({ description: 'Of a job that ran in parts, or waited, because of the heat' }),
   calibration: calibration.nullable(),
   timing: facts,
   issued: z

@@ -38,6 +38,8 @@ export interface RelaxDevice {
     readonly status: { latest: TelemetryReading | null; reason: DeviceReason | null };
     /** A reading of now; null when there is none. Never rejects. */
     readNow(): Promise<TelemetryReading | null>;
+    /** Calls back after every reading; returns what ends it. */
+    onReading?(callback: () => void): () => void;
   };
   relax(request: RelaxRequest, options: OperationOptions): Promise<RelaxResult>;
   /** What loading this image of a program would send now; null while this process is not connected to it. */

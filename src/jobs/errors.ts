@@ -12,6 +12,7 @@ export const JobErrorCode = {
   faultsActive: 'faults-active',
   validationFailed: 'validation-failed',
   deviceStopped: 'device-stopped',
+  deviceTooHot: 'device-too-hot',
   stateConflict: 'state-conflict',
   staleRevision: 'stale-revision',
   leaseHeld: 'lease-held',
@@ -43,6 +44,8 @@ const REMEDY: Record<JobErrorCode, string> = {
   'validation-failed': 'Change the named fields to allowed values.',
   'device-stopped':
     'Find out why it was stopped; resume it with POST /v1/devices/{id}/resume, or submit with "onUnmet": "wait".',
+  'device-too-hot':
+    'Wait until the device and its surroundings have cooled (GET /v1/devices/{id}/telemetry), or send shorter samples; then submit again.',
   'state-conflict': 'Read the present state with GET /v1/devices/{id}/state and decide again.',
   'stale-revision': 'Read the present state with GET /v1/devices/{id}/state and decide again.',
   'lease-held': 'Wait until the lease ends, or ask its holder to give it back.',
@@ -52,6 +55,7 @@ const REMEDY: Record<JobErrorCode, string> = {
 };
 const RETRYABLE: ReadonlySet<JobErrorCode> = new Set([
   'device-offline',
+  'device-too-hot',
   'lease-held',
   'requirement-unmet',
   'runner-closed',

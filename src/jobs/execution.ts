@@ -17,6 +17,8 @@ import { DeviceMeters, type AttemptEnergy } from './heat-ledger/index.ts';
 import { HeldTime } from './held-time.ts';
 import type { Running, Work } from './lane.ts';
 import type { Ledger } from './ledger.ts';
+import { Pace } from './pacing/pace.ts';
+import type { ThermalWatch } from './pacing/watch.ts';
 import type { Programs } from './programs.ts';
 import { LONGEST_HOLD_MS } from './queue/expiry.ts';
 import type { AdmittedRelaxJob } from './request.ts';
@@ -46,6 +48,8 @@ export interface ExecutionParts<D extends RelaxDevice> {
   sentinels?: Pick<Sentinels<D>, 'sawProgram' | 'calibrated'>;
   /** A job waits again. */
   onPutBack(job: JobRow): void;
+  /** By device; none where pacing is off. */
+  watches: ReadonlyMap<string, ThermalWatch>;
 }
 
 /** Where work is carried through, and by whom. */
@@ -96,6 +100,9 @@ export class Execution<D extends RelaxDevice> {
     const log = new AttemptLog(() => clock.wall_ms());
     log.add('taken from the queue', { device: device.id, attempt: job.attempts.length });
     const meter = this.#meters.attempt(device, () => deviceClock.wall_ms());
+    const watch = this.#parts.watches.get(device.id) ?? null;
+    const onPause = (detail: string): void => log.add('waits', { detail });
+    const pace = new Pace({ watch, clock: deviceClock, deviceTime, signal, onPause });
     let ended: JobRow;
     try {
       signal.throwIfAborted();
@@ -105,6 +112,7 @@ export class Execution<D extends RelaxDevice> {
         device,
         deviceTime,
         meter,
+        pace,
         job,
         signal,
         programs,

@@ -6,6 +6,7 @@ import type { DeviceControls } from './control/controls.ts';
 import type { RelaxDevice } from './device-port.ts';
 import { Stopped } from './failure.ts';
 import { QueueHolds } from './holds/queue-holds.ts';
+import type { HoldAnswer } from './holds/rule.ts';
 import type { DeviceLease } from './lease/keeper.ts';
 import { ProgressTracker } from './progress.ts';
 import { Candidates } from './queue/candidates.ts';
@@ -34,6 +35,8 @@ export interface LaneOptions<D extends RelaxDevice> {
   controls?: Pick<DeviceControls, 'holdFor' | 'of'>;
   /** Probes between jobs; absent: none. */
   between?: BetweenJobs;
+  /** Whether its die is too warm for work at this wall time; absent: nobody watches it. */
+  heat?: (now_ms: number) => HoldAnswer | null;
   /** A job was held, or put back. */
   onChanged(job: JobRow): void;
   /** A calibration was queued that jobs wait for. */

@@ -1,5 +1,9 @@
 // One run of the device for a job, and what a job's runs come to together.
 import type { Clock } from '../clock/clock.ts';
+import { relaxRequest } from './admission.ts';
+import { checkSame, mergeBatches } from './early-stop/merge.ts';
+import { partSeed } from './early-stop/plan.ts';
+import type { Pace } from './pacing/pace.ts';
 import type { RelaxRequest, RelaxResult } from '../device/index.ts';
 import type { QuantisedProgram, Rounding } from '../physics/index.ts';
 import type { RelaxDevice } from './device-port.ts';
@@ -21,6 +25,7 @@ export interface RunParts {
   /** Makes the program of one rounding of a dithered job. */
   makeRounding(rounding: Rounding): Promise<ReadyProgram>;
   energies: Pick<SampleEnergies, 'of'>;
+  pace: Pick<Pace, 'next' | 'ran'>;
   signal: AbortSignal;
   onProgress: NonNullable<Parameters<RelaxDevice['relax']>[1]['onProgress']>;
 }
@@ -43,15 +48,42 @@ export interface JobRun {
 }
 
 /** @param offset samples of the job before this run */
-export function runOne(
-  { device, deviceTime, samples, source, signal }: RunParts,
+export async function runOne(
+  { device, deviceTime, samples, source, pace, signal }: RunParts,
   request: RelaxRequest,
   offset: number,
   onProgress: RunParts['onProgress'],
 ): Promise<RelaxResult> {
-  return deviceTime.during(() =>
+  const run = await deviceTime.during(() =>
     device.relax(request, { signal, onProgress, ...samples.options(source, offset) }),
   );
+  pace.ran(run);
+  return run;
+}
+
+/**
+ * Samples of one program: in one run, or in as many as the heat of the device asks for, as one.
+ * @param progressAt whom to tell of a run that begins at this sample of the job and has so many
+ */
+export async function runAtPace(
+  parts: RunParts,
+  ready: ReadyProgram,
+  { samples, seed, offset }: { samples: number; seed: string | null; offset: number },
+  progressAt: (offset: number, size: number) => RunParts['onProgress'],
+): Promise<RelaxResult> {
+  const { job, pace, signal } = parts;
+  const runs: RelaxResult[] = [];
+  for (let done = 0; done < samples;) {
+    const size = await pace.next(samples - done);
+    signal.throwIfAborted();
+    const part = { ...job, seed: partSeed(seed, runs.length), samples: { count: size } };
+    const from = offset + done;
+    const run = await runOne(parts, relaxRequest(part, ready), from, progressAt(from, size));
+    runs.push(run);
+    checkSame(runs[0].device, run.device);
+    done += size;
+  }
+  return runs.length === 1 ? runs[0] : mergeBatches(runs, seed);
 }
 
 /** kT that was set for a run, not of its program, in E0 (docs/physics.md, heat). */

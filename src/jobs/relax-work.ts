@@ -21,6 +21,7 @@ import { totalEnergy_J, type AttemptEnergy, type AttemptMeter } from './heat-led
 import type { HeldTime } from './held-time.ts';
 import { kTOfRun_E0, type JobRun, type RunParts } from './one-run.ts';
 import { heatOf_kT, heatReads, signedSums_kT } from './heat.ts';
+import type { Pace } from './pacing/pace.ts';
 import type { Programs } from './programs.ts';
 import { conditionsOf } from './requirements/conditions.ts';
 import { readRequirements, type RequirementReadings } from './requirements/readings.ts';
@@ -41,6 +42,7 @@ export interface RelaxWork {
   device: RelaxDevice;
   deviceTime: HeldTime;
   meter: AttemptMeter;
+  pace: Pace;
   job: JobRow;
   signal: AbortSignal;
   onProgress(phase: JobPhase, done: number, total: number): void;
@@ -81,6 +83,7 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
   const parts = { ...work, job, ready, makeRounding, source, onProgress };
   const made = await runBatches(parts).finally(() => seen.end());
   const { run, earlyStop, dither } = made;
+  const pacing = work.pace.facts();
   const energy = await work.deviceTime.during(() => work.meter.end());
   const left = made.pieces[made.pieces.length - 1];
   work.onProgram?.(left.program, left.run);
@@ -108,6 +111,7 @@ export async function runRelax(work: RelaxWork): Promise<RelaxOutcome> {
     ...energyOf(energy),
     ...(earlyStop !== null && { earlyStop }),
     ...(dither !== null && { dither: { observables: dither.observables } }),
+    ...(pacing !== null && { pacing }),
     timing: run.timing,
     provenance: {
       device: device.id,

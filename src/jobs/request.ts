@@ -110,7 +110,25 @@ export interface EarlyStop {
   stoppedBy: 'target' | 'count';
   observables: ObservableEss[];
   /** Runs of the device, in order. `wireDigest`: hexadecimal, each verified against the device's own. */
-  batches: { samples: number; seed: string | null; wireDigest: string }[];
+  batches: BatchFacts[];
+}
+
+/** One run of the device. `wireDigest`: hexadecimal, verified against the device's own. */
+export interface BatchFacts {
+  samples: number;
+  seed: string | null;
+  wireDigest: string;
+}
+
+/** How a job was run so that the die of its device did not become too warm. */
+export interface Pacing {
+  /** Waited within the run for the die to cool. */
+  paused_s: number;
+  /**
+   * Runs of the device, in order. The first part of what was cut has its seed, part k the first eight bytes of the SHA-256 of the
+   * text `SEED/part/k`.
+   */
+  batches: BatchFacts[];
 }
 
 /** One run of a dithered job, in order. */
@@ -177,6 +195,8 @@ export interface JobResult {
   earlyStop?: EarlyStop;
   /** How the roundings of a job with `mitigation.dither` differ; they themselves are in the provenance. */
   dither?: Omit<Dither, 'roundings'>;
+  /** Of a job that was run in parts, or waited, because of the heat; absent in all others. */
+  pacing?: Pacing;
   timing: {
     upload_s: number;
     relax_s: number;

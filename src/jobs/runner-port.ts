@@ -29,6 +29,8 @@ export interface JobRunnerOptions<D extends RelaxDevice> {
   procedures?: Readonly<Record<string, CalibrationProcedure<D>>>;
   /** What people want of the devices; absent: nobody asks. */
   controls?: Pick<DeviceControls, 'holdFor' | 'of' | 'onChange' | 'onStop'>;
+  /** Work waits where the die of its device would become too warm; true unless told. Off: the device protects itself alone. */
+  pacing?: boolean;
   /** Keeps what passed before an attempt failed, and says under which id; never rejects. */
   freeze?: (job: JobRow, backend: string | null) => Promise<string | null>;
   /** Attempts that may fail before a job does; 3 unless told. */

@@ -14,6 +14,7 @@ import { Stopped } from './failure.ts';
 import { EventHub } from './hub.ts';
 import { Lane, type Running } from './lane.ts';
 import { Ledger } from './ledger.ts';
+import { ThermalWatch } from './pacing/watch.ts';
 import { Programs } from './programs.ts';
 import type { JobProgress, RelaxJobRequest } from './request.ts';
 import type {
@@ -52,6 +53,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
   readonly #samples: SampleTap;
   readonly #lanes = new Map<string, Lane<D>>();
   readonly #programs: Programs;
+  readonly #watches = new Map<string, ThermalWatch>();
   readonly #energies = new SampleEnergies();
   readonly #counters: RunnerCounters = {
     finished: { succeeded: 0, failed: 0, cancelled: 0, expired: 0 },
@@ -103,6 +105,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
       counters: this.#counters,
       ...(this.#sentinels !== null && { sentinels: this.#sentinels }),
       onPutBack: (job) => this.#expiry.noticed(job),
+      watches: this.#watches,
     });
   }
 
@@ -113,14 +116,19 @@ class Runner<D extends RelaxDevice> implements JobRunner {
   async start(): Promise<void> {
     const { store, clock, devices, controls, leases } = this.#options;
     if (leases === undefined) await this.#endOrphans();
+    const { pacing = true, deviceClock = clock } = this.#options;
     for (const [id, device] of devices) {
       const between = this.#sentinels?.add(device, () => this.#lanes.get(id)?.wake());
+      const cooled = (): void => this.#lanes.get(id)?.wake();
+      const watch = pacing ? new ThermalWatch(device, () => deviceClock.wall_ms(), cooled) : null;
+      if (watch !== null) this.#watches.set(id, watch);
       const lane = new Lane<D>({
         device,
         ...(between !== undefined && { between }),
         store,
         clock,
         ...(controls !== undefined && { controls }),
+        ...(watch !== null && { heat: (now_ms) => watch.hold(now_ms) }),
         onChanged: (job) => {
           this.#announcer.jobChanged(job);
           this.#expiry.noticed(job);
@@ -144,6 +152,7 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     this.#closed.abort(new Stopped('shutdown'));
     this.#elsewhere.close();
     this.#sentinels?.close();
+    for (const watch of this.#watches.values()) watch.close();
     await this.#expiry.close();
     const grace_ms = this.#options.stopGrace_ms ?? 0;
     await Promise.all([...this.#lanes.values()].map((lane) => lane.close(grace_ms)));

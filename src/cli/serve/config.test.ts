@@ -136,6 +136,7 @@ describe('the configuration of serve', () => {
     [{}, { THERMOLOOP_EXPECT_BACKEND: 'simulation' }],
     [{}, { THERMOLOOP_RATE_LIMIT: '0' }],
     [{}, { THERMOLOOP_LOG_LEVEL: 'loud' }],
+    [{}, { THERMOLOOP_PACING: 'maybe' }],
     [{}, { THERMOLOOP_TLS_CERT: 'cert.pem' }],
   ])('refuses %j %j with a remedy', (flags, environment) => {
     const { code, remedy } = refusal({ device: DEVICE, ...flags }, environment);

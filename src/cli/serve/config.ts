@@ -42,6 +42,8 @@ export interface ServeConfig {
   stopGrace_ms: number;
   /** How closely drift is watched. */
   sentinels: SentinelSettings;
+  /** Work waits where the die of its device would become too warm. */
+  pacing: boolean;
   metricsHost: string;
   metricsPort: number;
   /** Demanded of every device that has no demand of its own. */
@@ -85,6 +87,7 @@ export function serveConfig(sources: Sources): ServeConfig {
       { from_s: 1, to_s: 600 },
     ),
     stopGrace_ms: seconds_ms(get('stopGrace'), 'stopGrace', { from_s: 0, to_s: 600 }),
+    pacing: check(get('pacing'), 'pacing', /^(on|off)$/, 'on or off') === 'on',
     metricsHost: get('metricsHost') ?? '',
     metricsPort: port(from, 'metricsPort'),
     expectBackend: devices.every((d) => d.expectBackend === first.expectBackend) ? first.expectBackend : null,

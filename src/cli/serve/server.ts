@@ -116,6 +116,7 @@ export async function startServer(config: ServeConfig, options: ServerOptions): 
         lookEvery_ms: LOOK_EVERY_MS,
       }),
       stopGrace_ms: config.stopGrace_ms,
+      pacing: config.pacing,
       clock,
       deviceClock,
       procedures: calibrationProcedures,

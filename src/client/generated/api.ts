@@ -6432,6 +6432,10 @@ export interface components {
             requirements?: {
                 [key: string]: unknown;
             };
+            /** @description Of a job that ran in parts, or waited, because of the heat */
+            pacing?: {
+                [key: string]: unknown;
+            };
             calibration: {
                 id: string;
                 kind: string;
@@ -7434,6 +7438,16 @@ export interface components {
                     stderr: number;
                 }[];
             };
+            /** @description Of a job that ran in parts, or waited, so that the die stayed cool enough */
+            pacing?: {
+                paused_s: number;
+                batches: {
+                    samples: number;
+                    seed: string | null;
+                    /** @description SHA-256 of the batch's bytes on the link */
+                    wireDigest: string;
+                }[];
+            };
             timing: {
                 upload_s: number;
                 relax_s: number;
@@ -8403,6 +8417,10 @@ export interface components {
             };
             /** @description Of a job that required something of the device: what was measured, twice */
             requirements?: {
+                [key: string]: unknown;
+            };
+            /** @description Of a job that ran in parts, or waited, because of the heat */
+            pacing?: {
                 [key: string]: unknown;
             };
             calibration: {
@@ -9405,6 +9423,16 @@ export interface components {
                     spread: number;
                     /** @description spread over the root of the number of roundings */
                     stderr: number;
+                }[];
+            };
+            /** @description Of a job that ran in parts, or waited, so that the die stayed cool enough */
+            pacing?: {
+                paused_s: number;
+                batches: {
+                    samples: number;
+                    seed: string | null;
+                    /** @description SHA-256 of the batch's bytes on the link */
+                    wireDigest: string;
                 }[];
             };
             timing: {

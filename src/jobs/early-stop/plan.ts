@@ -31,7 +31,21 @@ export function nextBatch(done: number, needed: number, count: number): number {
  */
 export function batchSeed(seed: string | null, batch: number): string | null {
   if (seed === null || batch === 0) return seed;
-  const digest = createHash('sha256').update(`${seed}/${batch}`).digest();
+  return seedOf(`${seed}/${batch}`);
+}
+
+/**
+ * Of the parts that heat cuts a batch, a rounding or a whole job into: part 0 has its seed, part k that of the text
+ * `SEED/part/k`, so that no part meets the noise of another batch.
+ * @param seed decimal, of what is cut
+ */
+export function partSeed(seed: string | null, part: number): string | null {
+  if (seed === null || part === 0) return seed;
+  return seedOf(`${seed}/part/${part}`);
+}
+
+function seedOf(text: string): string {
+  const digest = createHash('sha256').update(text).digest();
   return BigInt(`0x${digest.toString('hex', 0, SEED_BYTES)}`).toString();
 }
 

@@ -113,6 +113,7 @@ function run(device: RunParts['device'], targetEss: number | null, options: Opti
       clock: systemClock,
     },
     deviceTime: { during: (work) => work() },
+    pace: { next: async (wanted) => wanted, ran: () => undefined },
     samples: options.samples ?? new SampleTap(() => undefined),
     onProgress: (each) => progress.push(each),
   });

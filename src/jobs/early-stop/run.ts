@@ -3,7 +3,7 @@ import { inSlices } from '../../clock/slices.ts';
 import type { RelaxResult } from '../../device/index.ts';
 import { relaxRequest } from '../admission.ts';
 import { runDithered } from '../mitigation/run.ts';
-import { runOne, type JobRun, type RunParts } from '../one-run.ts';
+import { runAtPace, runOne, type JobRun, type RunParts } from '../one-run.ts';
 import type { EarlyStop } from '../request.ts';
 import { isReached, samplesNeeded } from './ess.ts';
 import { checkSame, mergeBatches } from './merge.ts';
@@ -16,13 +16,16 @@ export async function runBatches(parts: RunParts): Promise<JobRun> {
   const { job, ready } = parts;
   if (job.samples.targetEss !== undefined) return runToTarget(parts, job.samples.targetEss);
   if (job.mitigation !== undefined) return runDithered(parts, job.mitigation.dither);
-  const { onProgress } = parts;
-  const run = await runOne(parts, relaxRequest(job, ready), 0, onProgress);
+  const { count } = job.samples;
+  const progress = new BatchProgress(parts.onProgress);
+  const run = await runAtPace(parts, ready, { samples: count, seed: job.seed, offset: 0 }, (offset, size) =>
+    size === count ? parts.onProgress : progress.ofBatch(offset, count),
+  );
   return { run, pieces: [{ program: ready.program, run }], earlyStop: null, dither: null };
 }
 
 async function runToTarget(parts: RunParts, targetEss: number): Promise<JobRun> {
-  const { job, ready, energies, clock, signal } = parts;
+  const { job, ready, energies, clock, pace, signal } = parts;
   const { count } = job.samples;
   const observables = new Observables();
   const progress = new BatchProgress(parts.onProgress);
@@ -30,7 +33,8 @@ async function runToTarget(parts: RunParts, targetEss: number): Promise<JobRun> 
   const batches: EarlyStop['batches'] = [];
   let done = 0;
   let needed = samplesNeeded([], targetEss, 0);
-  for (let size = firstBatch(targetEss, count); ; size = nextBatch(done, needed, count)) {
+  for (let wanted = firstBatch(targetEss, count); ; wanted = nextBatch(done, needed, count)) {
+    const size = await pace.next(wanted);
     signal.throwIfAborted();
     const seed = batchSeed(job.seed, batches.length);
     const expected = Math.min(count, Number.isFinite(needed) ? needed : Math.max(targetEss, size));

@@ -80,6 +80,8 @@ export class QueueHolds {
     }
     this.#wasClosedToAll = forAll !== null;
     if (forAll !== null) await this.#holdAll(forAll);
+    // Readings that stay away tell nobody that the die has cooled.
+    if (forAll?.reason === 'thermal') this.#later(AGAIN_MS);
     const { awaySince_ms, now_ms } = look.world;
     if (awaySince_ms !== null) this.#later(awaySince_ms + AWAY_MS - now_ms);
   }

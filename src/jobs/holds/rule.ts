@@ -15,6 +15,8 @@ export interface DeviceWorld {
   awaySince_ms: number | null;
   /** What people want of it. */
   use: DeviceUse;
+  /** Why its die is too warm for work; null: it is not, or nothing is known of that. */
+  heat: HoldAnswer | null;
 }
 
 /** What is around one job: what a job rule needs beyond the device is a member here, and gathered in world.ts. */

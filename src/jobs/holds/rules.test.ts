@@ -14,6 +14,7 @@ function world(change: Partial<JobWorld> = {}, state: Partial<ControlState> = {}
     now_ms: NOW_MS,
     device: { id: 'chip-0', state: 'ready', reason: null },
     awaySince_ms: null,
+    heat: null,
     spentBudget: null,
     required: null,
     use: { state: { ...untouched, ...state }, lease: null },
@@ -97,5 +98,19 @@ describe('a budget', () => {
       until_ms: NOW_MS + 9,
     });
     expect(deviceHold(HOLD_RULES, spent)).toBeNull();
+  });
+});
+
+describe('a die that is too warm', () => {
+  const warm = world({ heat: { detail: 'the die is at 79.0 C', until_ms: NOW_MS + 5_000 } });
+
+  it('holds all that waits, with the time at which there will be room', () => {
+    expect(deviceHold(HOLD_RULES, warm)).toEqual({
+      reason: 'thermal',
+      detail: 'the die is at 79.0 C',
+      since_ms: NOW_MS,
+      until_ms: NOW_MS + 5_000,
+    });
+    expect(jobHold(HOLD_RULES, jobOf('me'), warm)).toBeNull();
   });
 });

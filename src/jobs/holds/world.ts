@@ -11,7 +11,7 @@ import { readRequirements, type Conditions } from '../requirements/readings.ts';
 import type { Calibrations, Recalibration } from '../requirements/recalibration.ts';
 import type { Required } from '../requirements/required.ts';
 import type { AdmittedRelaxJob } from '../request.ts';
-import type { DeviceWorld, JobWorld } from './rule.ts';
+import type { DeviceWorld, HoldAnswer, JobWorld } from './rule.ts';
 
 export interface SurroundingsOptions {
   device: Pick<RelaxDevice, 'id' | 'state' | 'reason'> & RequiredDevice;
@@ -21,6 +21,8 @@ export interface SurroundingsOptions {
   controls?: Pick<DeviceControls, 'of'>;
   /** What is known of the calibrations that jobs wait for; absent: of a job that does not wait yet nothing matters. */
   recalibration?: Pick<Recalibration, 'known'>;
+  /** Whether its die is too warm for work at this wall time; absent: nobody watches it. */
+  heat?: (now_ms: number) => HoldAnswer | null;
 }
 
 /** The world around one device. */
@@ -34,11 +36,12 @@ export class Surroundings {
 
   /** How it is now. */
   look(): Look {
-    const { device, clock, controls } = this.#options;
+    const { device, clock, controls, heat } = this.#options;
     const now_ms = clock.wall_ms();
     this.#awaySince_ms = isOnline(device) ? null : (this.#awaySince_ms ?? now_ms);
     const use = controls?.of(device.id) ?? { state: untouched, lease: null };
-    return new Look({ now_ms, device, awaySince_ms: this.#awaySince_ms, use }, this.#options);
+    const world = { now_ms, device, awaySince_ms: this.#awaySince_ms, use, heat: heat?.(now_ms) ?? null };
+    return new Look(world, this.#options);
   }
 }
 

@@ -69,6 +69,7 @@ function run(
     },
     deviceTime: { during: (work) => work() },
     samples: new SampleTap(() => undefined),
+    pace: { next: async (wanted) => wanted, ran: () => undefined },
     signal: new AbortController().signal,
     onProgress: () => undefined,
     ...parts,
@@ -77,6 +78,16 @@ function run(
 }
 
 describe('a dithered job', () => {
+  it('runs its roundings in parts where the pace asks for them, each with its own digest over them', async () => {
+    const device = new CountingDevice();
+    const pace = { next: async (wanted: number) => Math.min(2, wanted), ran: () => undefined };
+    const { run: merged, pieces } = await run(device, { pace, dither: 2, count: 6 });
+    expect(device.requests.map(({ samples }) => samples)).toEqual([2, 1, 2, 1]);
+    expect(new Set(device.requests.map(({ seed }) => seed)).size).toBe(4);
+    expect(pieces.map((piece) => piece.run.samples)).toEqual([3, 3]);
+    expect(merged.samples).toBe(6);
+  });
+
   it('runs each rounding with its share, and merges them in order', async () => {
     const device = new CountingDevice();
     const { run: merged, pieces, dither, earlyStop } = await run(device);

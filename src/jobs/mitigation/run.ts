@@ -1,12 +1,11 @@
 // Runs a dithered job: one rounding of the couplings after another, each with its share of the samples, merged in the end.
 import { randomBytes } from 'node:crypto';
 import type { RelaxResult } from '../../device/index.ts';
-import { relaxRequest } from '../admission.ts';
 import { checkSame, mergeBatches } from '../early-stop/merge.ts';
 import { digestOfBatches } from '../early-stop/plan.ts';
 import { BatchProgress } from '../early-stop/progress.ts';
 import type { ReadyProgram } from '../make-program.ts';
-import { kTOfRun_E0, runOne, type JobRun, type Piece, type RunParts } from '../one-run.ts';
+import { kTOfRun_E0, runAtPace, type JobRun, type Piece, type RunParts } from '../one-run.ts';
 import type { RoundingRun } from '../request.ts';
 import { planRoundings, type PlannedRounding } from './roundings.ts';
 import { meansOf, spreadOf, type RoundingMeans } from './spread.ts';
@@ -35,8 +34,9 @@ export async function runDithered(parts: RunParts, count: number): Promise<JobRu
     const ready = await next;
     signal.throwIfAborted();
     if (k + 1 < count) next = make(planned[k + 1]);
-    const request = relaxRequest({ ...job, seed, samples: { count: samples } }, ready);
-    const run = await runOne(parts, request, done, progress.ofBatch(done, job.samples.count));
+    const run = await runAtPace(parts, ready, { samples, seed, offset: done }, (offset) =>
+      progress.ofBatch(offset, job.samples.count),
+    );
     signal.throwIfAborted();
     checkSame(runs[0]?.device ?? run.device, run.device);
     runs.push(run);

@@ -86,6 +86,7 @@ function factsOf(job: JobRow, result: JobResult): Omit<CertificateFacts, 'calibr
     ...(result.earlyStop !== undefined && { earlyStop: { ...result.earlyStop } }),
     ...(result.dither !== undefined && { dither: { ...result.dither } }),
     ...(provenance.requirements !== undefined && { requirements: { ...provenance.requirements } }),
+    ...(result.pacing !== undefined && { pacing: { ...result.pacing } }),
     timing: result.timing,
   };
 }

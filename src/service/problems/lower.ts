@@ -56,6 +56,7 @@ export const jobProblems: Record<JobErrorCode, ProblemCode> = {
   'faults-active': 'faults-active',
   'validation-failed': 'validation-failed',
   'device-stopped': 'device-stopped',
+  'device-too-hot': 'device-too-hot',
   'state-conflict': 'state-conflict',
   'stale-revision': 'precondition-failed',
   'lease-held': 'lease-held',

@@ -109,6 +109,14 @@ const heat = z.object({
   absorbed_kT: z.number().optional().meta({ description: 'Sum over the samples that took some, at least 0' }),
 });
 
+const batches = z.array(
+  z.object({
+    samples: z.int(),
+    seed: z.string().nullable(),
+    wireDigest: z.string().meta({ description: "SHA-256 of the batch's bytes on the link" }),
+  }),
+);
+
 const earlyStop = z
   .object({
     targetEss: z.number(),
@@ -125,13 +133,7 @@ const earlyStop = z
         }),
       }),
     ),
-    batches: z.array(
-      z.object({
-        samples: z.int(),
-        seed: z.string().nullable(),
-        wireDigest: z.string().meta({ description: "SHA-256 of the batch's bytes on the link" }),
-      }),
-    ),
+    batches,
   })
   .meta({ description: 'Of a job with samples.targetEss: how it ended' });
 
@@ -162,6 +164,10 @@ const result = z
       .meta({ description: 'Why there is none, or why it is only a lower bound' }),
     earlyStop: earlyStop.optional(),
     dither: dither.optional(),
+    pacing: z
+      .object({ paused_s: z.number(), batches })
+      .optional()
+      .meta({ description: 'Of a job that ran in parts, or waited, so that the die stayed cool enough' }),
     timing: z.object({
       upload_s: z.number(),
       relax_s: z.number(),

@@ -5,6 +5,7 @@ import { readoutOffset } from './readout/offset-procedure.ts';
 import { couplingGain } from './coupling/gain-procedure.ts';
 import { couplingMap } from './coupling/map-procedure.ts';
 import { mask } from './coupling/mask-procedure.ts';
+import { full } from './full/procedure.ts';
 import { mobility } from './mobility/procedure.ts';
 import { potential } from './potential/procedure.ts';
 import type { CalibrationProcedure, ReferenceDevice } from './procedure.ts';
@@ -19,6 +20,7 @@ export const calibrationProcedures = {
   'coupling-map': couplingMap,
   mask,
   mobility,
+  full,
 } as const satisfies Record<string, CalibrationProcedure<ReferenceDevice>>;
 
 export { CalibrationError, calibrationErrorCodes } from './errors.ts';
@@ -38,7 +40,7 @@ export type {
   MeasureDevice,
   ReferenceDevice,
 } from './procedure.ts';
-export { NOTHING_KNOWN, calibrationKinds, knowledgeFrom, knownFor } from './knowledge.ts';
+export { NOTHING_KNOWN, calibrationKinds, knowledgeFrom, knownFor, resultOf } from './knowledge.ts';
 export type {
   CalibrationKind,
   ChipKnowledge,

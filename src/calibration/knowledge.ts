@@ -75,14 +75,31 @@ export interface MeasuredValues {
   values: JsonObject;
   stderr: JsonObject;
   blob?: Uint8Array;
+  /** How long ago it was measured, and whether it was pinned: of two that say something of a kind, which one counts. */
+  age_s?: number;
+  pinned?: boolean;
 }
 
-/** What the results say together. A `full` result stands for every kind in it that `results` does not name itself. */
+/**
+ * Which result counts for a kind: its own, or what a `full` one says of it if that is younger and the own one is not
+ * pinned. Null: none.
+ */
+export function resultOf(
+  results: Readonly<Partial<Record<CalibrationKind, MeasuredValues>>>,
+  kind: CalibrationKind,
+): MeasuredValues | null {
+  const own = results[kind] ?? null;
+  const node = results.full === undefined || kind === 'full' ? null : nodeOf(results.full, kind);
+  if (own === null || node === null) return own ?? node;
+  const isYounger = (node.age_s ?? Infinity) < (own.age_s ?? Infinity);
+  return isYounger && own.pinned !== true ? node : own;
+}
+
+/** What the results say together. */
 export function knowledgeFrom(
   results: Readonly<Partial<Record<CalibrationKind, MeasuredValues>>>,
 ): ChipKnowledge {
-  const of = (kind: CalibrationKind): MeasuredValues | null =>
-    results[kind] ?? (results.full === undefined ? null : nodeOf(results.full, kind));
+  const of = (kind: CalibrationKind): MeasuredValues | null => resultOf(results, kind);
   return {
     readout: readoutFrom(of('readout-offset'), of('readout-gain')),
     noiseTemperature: temperatureFrom(of('noise-temperature')),
@@ -94,12 +111,18 @@ export function knowledgeFrom(
 }
 
 /** The result of one node within a `full` one; null where it failed, or was skipped. */
-function nodeOf({ values, stderr, blob }: MeasuredValues, kind: CalibrationKind): MeasuredValues | null {
+function nodeOf(
+  { values, stderr, blob, age_s }: MeasuredValues,
+  kind: CalibrationKind,
+): MeasuredValues | null {
   const node = objectOf(objectOf(values['nodes'])?.[kind]);
   const found = objectOf(node?.['values']);
-  if (node?.['state'] !== 'succeeded' || found === null) return null;
+  if ((node?.['state'] !== 'succeeded' && node?.['state'] !== 'kept') || found === null) return null;
+  // What was kept is older than the calibration that kept it.
+  const older_s = numberOf(node['age_s']) ?? 0;
   const errors = objectOf(objectOf(objectOf(stderr['nodes'])?.[kind])?.['values']) ?? {};
-  return { values: found, stderr: errors, blob: kind === 'coupling-map' ? blob : undefined };
+  const age = age_s === undefined ? {} : { age_s: age_s + older_s };
+  return { values: found, stderr: errors, blob: kind === 'coupling-map' ? blob : undefined, ...age };
 }
 
 /**

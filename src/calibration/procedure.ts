@@ -9,7 +9,7 @@ import type {
   RelaxResult,
 } from '../device/index.ts';
 import type { Json, JsonObject } from './json.ts';
-import type { ChipKnowledge } from './knowledge.ts';
+import type { CalibrationKind, ChipKnowledge, MeasuredValues } from './knowledge.ts';
 
 /** The part of a Device that procedures use; a fake in a test is enough. */
 export interface HoldDevice {
@@ -35,6 +35,8 @@ export interface CalibrationControl {
   signal: AbortSignal;
   /** What active calibrations say of this chip; absent: nothing. */
   known?: ChipKnowledge;
+  /** The results behind it, by kind; absent: none. */
+  active?: Readonly<Partial<Record<CalibrationKind, MeasuredValues>>>;
 }
 
 export interface CalibrationOutcome {

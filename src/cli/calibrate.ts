@@ -8,7 +8,8 @@ import { facts } from './remote/text.ts';
 const examples = `
   thermoloop calibrate chip-0                           the noise temperature
   thermoloop calibrate chip-0 --option holds=400 --option units=64
-  thermoloop calibrate chip-0 --json`;
+  thermoloop calibrate chip-0 --kind full               everything, in order
+  thermoloop calibrate chip-0 --kind full --option 'nodes=["potential"]' --json`;
 
 interface CalibrateFlags extends ConnectionFlags {
   kind: string;
@@ -56,7 +57,22 @@ function calibrationFacts({ id, kind, device, backend, values, stderr, forced }:
     ['device', `${device} (${backend ?? 'unknown'})`],
     ['forced', forced ? 'yes: faults were planted' : null],
     ...measured,
+    ...nodeFacts(values),
   ]);
+}
+
+/** Of a full calibration: what became of each kind, and its common values. */
+function nodeFacts(values: Calibration['values']): [string, string][] {
+  const nodes = values?.['nodes'];
+  if (typeof nodes !== 'object' || nodes === null) return [];
+  return Object.entries(
+    nodes as Record<string, { state?: string; reason?: string | null; values?: unknown }>,
+  ).map(([kind, { state = 'unknown', reason, values: found }]) => {
+    const numbers = Object.entries(found ?? {}).flatMap(([name, value]) =>
+      typeof value === 'number' && /_(ratio|x|E0)$/.test(name) ? [`${name} ${value.toFixed(4)}`] : [],
+    );
+    return [kind, [state, reason ?? '', ...numbers.slice(0, 3)].filter((word) => word !== '').join(', ')];
+  });
 }
 
 function collectOption(text: string, before: Record<string, unknown> = {}): Record<string, unknown> {

@@ -1,5 +1,6 @@
 // What a calibration procedure is to the runner: a function that measures a device and hands back values. The
 // procedures themselves live in src/calibration and are handed in.
+import type { CalibrationKind, ChipKnowledge, MeasuredValues } from '../calibration/index.ts';
 import type { ClockFacts } from '../clock/clock.ts';
 import type { JsonObject } from '../store/index.ts';
 import type { RelaxDevice } from './device-port.ts';
@@ -33,6 +34,9 @@ export interface CalibrationOutcome {
 export interface CalibrationControl {
   onProgress(progress: CalibrationProgress): void;
   signal: AbortSignal;
+  /** What active calibrations say of this chip, and the results behind it. */
+  known: ChipKnowledge;
+  active: Readonly<Partial<Record<CalibrationKind, MeasuredValues>>>;
 }
 
 export interface CalibrationProcedure<D extends Pick<RelaxDevice, 'capabilities'>> {

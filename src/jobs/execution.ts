@@ -7,6 +7,8 @@ import {
   type JsonObject,
   type StoreError,
 } from '../store/index.ts';
+import { knowledgeFrom } from '../calibration/index.ts';
+import { activeResults } from './active-results.ts';
 import { AttemptLog, type Attempter } from './attempts.ts';
 import type { Announcer } from './announcer.ts';
 import type { RelaxDevice } from './device-port.ts';
@@ -159,8 +161,18 @@ export class Execution<D extends RelaxDevice> {
         throw new JobError('unknown-calibration-kind', `there is no calibration ${calibration.kind}`);
       const onProgress = ({ done, total }: { done: number; total: number }): void =>
         announcer.progress(running, device.id, 'relaxing', done, total);
+      const active = await activeResults(
+        options.store,
+        device.identity?.uid ?? null,
+        options.clock.wall_ms(),
+      );
       const outcome = await deviceTime.during(() =>
-        procedure.run(device, calibration.options, { signal, onProgress }),
+        procedure.run(device, calibration.options, {
+          signal,
+          onProgress,
+          active,
+          known: knowledgeFrom(active),
+        }),
       );
       signal.throwIfAborted();
       checkFaults(seen, device.id, calibration.forced);

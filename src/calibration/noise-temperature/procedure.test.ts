@@ -4,7 +4,7 @@ import { twinCapabilities } from '../../../test/support/device-facts.ts';
 import { quarticHolds } from '../../../test/support/quartic-holds.ts';
 import type { DeviceCapabilities, HoldRequest, RelaxResult } from '../../device/index.ts';
 import type { CalibrationProcedure as RunnerProcedure } from '../../jobs/index.ts';
-import { calibrationProcedures } from '../index.ts';
+import { NOTHING_KNOWN, calibrationProcedures } from '../index.ts';
 import type { HoldDevice, JsonObject } from '../procedure.ts';
 
 // The runner's idea of a procedure and this floor's agree; the floors may not import each other this way in the product.
@@ -68,6 +68,8 @@ function run(device: HoldDevice, options: JsonObject, progress: object[] = []) {
   return noiseTemperature.run(device, options, {
     onProgress: (p) => progress.push(p),
     signal: new AbortController().signal,
+    known: NOTHING_KNOWN,
+    active: {},
   });
 }
 

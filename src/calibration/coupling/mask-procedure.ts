@@ -30,6 +30,7 @@ const DEFAULTS: CouplingDefaults = {
   rowForce_E0: 3,
 };
 const SEED = 0x6d61736b;
+const TURNS_MAX = 3;
 
 export const mask: CalibrationProcedure = {
   check: (options, capabilities) => void couplingOptions(options, capabilities, DEFAULTS),
@@ -60,15 +61,24 @@ async function run(
   if (pairs.length === 0) throw noUsableUnits(answers.live.length, units);
   const common = commonRatio(pairs);
   const suspects = suspectsOf(pairs, common.ratio);
-  const { rounds, left } = roundsOf(suspects);
   const missing: PairList = [];
-  const open: PairList = [...left];
+  const left: PairList = [];
+  let open = suspects;
   const chip = { live: answers.live, rows, common: common.ratio };
-  for (const [k, round] of rounds.entries()) {
-    const found = await confirm(drives, base, round, chip, options, SEED + 2 + 2 * k);
-    missing.push(...found.missing);
-    open.push(...found.open);
+  let seed = SEED + 2;
+  // Those whose answer was not clear are asked again: fewer at a time, and so more strongly.
+  for (let turn = 0; turn < TURNS_MAX && open.length > 0; turn++) {
+    const asked = roundsOf(open);
+    left.push(...asked.left);
+    open = [];
+    for (const round of asked.rounds) {
+      const found = await confirm(drives, base, round, chip, options, seed);
+      missing.push(...found.missing);
+      open.push(...found.open);
+      seed += 2;
+    }
   }
+  open = [...left, ...open];
   const inOrder = (list: PairList): PairList => list.sort(([a, b], [c, d]) => a - c || b - d);
   return {
     values: {

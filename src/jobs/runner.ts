@@ -95,6 +95,11 @@ class Runner<D extends RelaxDevice> implements JobRunner {
     const programs = (this.#programs = new Programs(store));
     this.#submission = new Submission({ store, clock, devices, programs, procedures, controls });
     this.#sentinels = sentinelsFor(options, this.#hub, this);
+    // Held jobs may require that nothing has moved.
+    this.#hub.subscribe((event) => {
+      if (event.type === 'drift.round' || event.type === 'drift.event')
+        this.#lanes.get(event.device)?.wake({ held: true });
+    });
     this.#execution = new Execution({
       options,
       programs,

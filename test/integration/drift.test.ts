@@ -28,6 +28,7 @@ describe('thermoloop demo drift', () => {
       expect(Math.abs(story.z)).toBeGreaterThan(5);
       expect(Date.parse(story.lastGood)).toBeLessThan(Date.parse(story.alarm));
       expect(story.calibration).not.toBeNull();
+      expect(story.held).toBeGreaterThan(0);
       const { before, uncertain, after, none } = story.sides;
       expect(before).toBeGreaterThan(0);
       expect(uncertain).toBeGreaterThan(0);

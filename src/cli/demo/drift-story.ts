@@ -146,7 +146,9 @@ class Teller {
         device: { id: device },
         relax: { duration_s },
         samples: { count: SAMPLES },
-        ...(maxCouplingDrift_ratio !== null && { require: { maxCouplingDrift_ratio } }),
+        // Before the first one there is no program to look at.
+        ...(maxCouplingDrift_ratio !== null &&
+          this.ended.length > 0 && { require: { maxCouplingDrift_ratio } }),
         onUnmet: 'wait',
       });
       for (let state = 'queued'; state !== 'succeeded' && !this.#isOver;) {

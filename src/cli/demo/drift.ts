@@ -16,6 +16,8 @@ const DEVICE = 'chip-0';
 const PAIR = [3, 7] as const;
 /** Of the largest coupling that the program can hold. */
 const MOVED_FULL_SCALE = 0.05;
+/** What jobs require: less than the coupling moves. */
+const MAX_DRIFT_RATIO = 0.04;
 /** t_f in reduced time. */
 const DURATION = 2.5;
 
@@ -105,7 +107,7 @@ async function run({ share: sentinelShare, seed, json }: Flags): Promise<void> {
         model: digest,
         duration_s: DURATION * timeUnit_s,
         element: PAIR.join('-'),
-        maxCouplingDrift_ratio: null,
+        maxCouplingDrift_ratio: MAX_DRIFT_RATIO,
         plant: async () => {
           await control.call('faults.inject', {
             component: 'coupling',

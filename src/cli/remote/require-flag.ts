@@ -9,6 +9,7 @@ const WORDS = {
   noiseTemperature: 'lowest and highest, such as 0.98..1.02',
   maxCalibrationAge_s: 'seconds, such as 7200',
   maxDieTemperature_C: 'degrees, such as 55',
+  maxCouplingDrift_ratio: 'a share of full scale, such as 0.04',
 } satisfies Record<keyof Require, string>;
 
 /** Collects requirements, each once. @throws {InvalidArgumentError} */

@@ -6575,7 +6575,7 @@ export interface components {
             /** @description Of requirement-unmet */
             measured?: {
                 /** @enum {string} */
-                requirement: "noiseTemperature" | "maxCalibrationAge_s" | "maxDieTemperature_C";
+                requirement: "noiseTemperature" | "maxCalibrationAge_s" | "maxDieTemperature_C" | "maxCouplingDrift_ratio";
                 met: boolean;
                 /** @description As the job says: the highest value, or the lowest and the highest */
                 required: number | number[];
@@ -7347,6 +7347,8 @@ export interface components {
                 maxCalibrationAge_s?: number;
                 /** @description As the sensor of the chip reads */
                 maxDieTemperature_C?: number;
+                /** @description Change of one coupling since the last calibration, over full scale, as probes have it */
+                maxCouplingDrift_ratio?: number;
             };
             /**
              * @description reject (default): 412 requirement-unmet, or 503 while the device is away. wait: the job is held until its requirements are met and the device is there. recalibrate: one calibration first (scope calibration:run), then as wait
@@ -7500,7 +7502,7 @@ export interface components {
                         met: boolean;
                         readings: {
                             /** @enum {string} */
-                            requirement: "noiseTemperature" | "maxCalibrationAge_s" | "maxDieTemperature_C";
+                            requirement: "noiseTemperature" | "maxCalibrationAge_s" | "maxDieTemperature_C" | "maxCouplingDrift_ratio";
                             met: boolean;
                             /** @description As the job says: the highest value, or the lowest and the highest */
                             required: number | number[];
@@ -7524,7 +7526,7 @@ export interface components {
                         met: boolean;
                         readings: {
                             /** @enum {string} */
-                            requirement: "noiseTemperature" | "maxCalibrationAge_s" | "maxDieTemperature_C";
+                            requirement: "noiseTemperature" | "maxCalibrationAge_s" | "maxDieTemperature_C" | "maxCouplingDrift_ratio";
                             met: boolean;
                             /** @description As the job says: the highest value, or the lowest and the highest */
                             required: number | number[];
@@ -8562,7 +8564,7 @@ export interface components {
             /** @description Of requirement-unmet */
             measured?: {
                 /** @enum {string} */
-                requirement: "noiseTemperature" | "maxCalibrationAge_s" | "maxDieTemperature_C";
+                requirement: "noiseTemperature" | "maxCalibrationAge_s" | "maxDieTemperature_C" | "maxCouplingDrift_ratio";
                 met: boolean;
                 /** @description As the job says: the highest value, or the lowest and the highest */
                 required: number | number[];
@@ -9334,6 +9336,8 @@ export interface components {
                 maxCalibrationAge_s?: number;
                 /** @description As the sensor of the chip reads */
                 maxDieTemperature_C?: number;
+                /** @description Change of one coupling since the last calibration, over full scale, as probes have it */
+                maxCouplingDrift_ratio?: number;
             };
             /**
              * @description reject (default): 412 requirement-unmet, or 503 while the device is away. wait: the job is held until its requirements are met and the device is there. recalibrate: one calibration first (scope calibration:run), then as wait
@@ -9487,7 +9491,7 @@ export interface components {
                         met: boolean;
                         readings: {
                             /** @enum {string} */
-                            requirement: "noiseTemperature" | "maxCalibrationAge_s" | "maxDieTemperature_C";
+                            requirement: "noiseTemperature" | "maxCalibrationAge_s" | "maxDieTemperature_C" | "maxCouplingDrift_ratio";
                             met: boolean;
                             /** @description As the job says: the highest value, or the lowest and the highest */
                             required: number | number[];
@@ -9511,7 +9515,7 @@ export interface components {
                         met: boolean;
                         readings: {
                             /** @enum {string} */
-                            requirement: "noiseTemperature" | "maxCalibrationAge_s" | "maxDieTemperature_C";
+                            requirement: "noiseTemperature" | "maxCalibrationAge_s" | "maxDieTemperature_C" | "maxCouplingDrift_ratio";
                             met: boolean;
                             /** @description As the job says: the highest value, or the lowest and the highest */
                             required: number | number[];

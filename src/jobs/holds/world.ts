@@ -16,7 +16,7 @@ import type { DeviceWorld, HoldAnswer, JobWorld } from './rule.ts';
 export interface SurroundingsOptions {
   device: Pick<RelaxDevice, 'id' | 'state' | 'reason'> & RequiredDevice;
   clock: Clock;
-  store: Pick<Store, 'keys' | 'heat' | 'activeCalibrations'>;
+  store: Pick<Store, 'keys' | 'heat' | 'activeCalibrations' | 'drift'>;
   /** What people want of the device; absent: nobody asks. */
   controls?: Pick<DeviceControls, 'of'>;
   /** What is known of the calibrations that jobs wait for; absent: of a job that does not wait yet nothing matters. */
@@ -75,7 +75,7 @@ export class Look {
   async #required({ require, onUnmet }: AdmittedRelaxJob): Promise<Required | null> {
     if (require === undefined) return null;
     const { device, store, recalibration } = this.#options;
-    const conditions = await (this.#conditions ??= conditionsOf(device, store));
+    const conditions = await (this.#conditions ??= conditionsOf(device, store, this.world.now_ms));
     const calibrations = await (this.#calibrations ??= recalibration?.known() ?? Promise.resolve(NONE_YET));
     return { onUnmet, readings: readRequirements(require, conditions, this.world.now_ms), calibrations };
   }

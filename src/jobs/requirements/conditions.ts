@@ -2,16 +2,20 @@
 import type { CalibrationRow, Store } from '../../store/index.ts';
 import { NOISE_TEMPERATURE } from '../calibration-port.ts';
 import type { RelaxDevice } from '../device-port.ts';
+import { couplingDriftOf } from './coupling-drift.ts';
 import type { Conditions, Unreadable } from './readings.ts';
 
 export type RequiredDevice = Pick<RelaxDevice, 'id' | 'identity' | 'telemetry'>;
 
-/** As it is now. */
+/** As it is now, wall milliseconds. */
 export async function conditionsOf(
   device: RequiredDevice,
-  store: Pick<Store, 'activeCalibrations'>,
+  store: Pick<Store, 'activeCalibrations' | 'drift'>,
+  now_ms: number,
 ): Promise<Conditions> {
-  return { noise: await noiseOf(device, store), die: dieOf(device) };
+  const { id, identity } = device;
+  const drift = identity === null ? undefined : await couplingDriftOf(id, identity.uid, store, now_ms);
+  return { noise: await noiseOf(device, store), die: dieOf(device), ...(drift !== undefined && { drift }) };
 }
 
 async function noiseOf(

@@ -167,12 +167,14 @@ describe('the conditions of a device', () => {
   const row = { id: 'C1', finishedAt_ms: 5, values: { noiseTemperature_ratio: 1.01 }, stderr: {} };
   const store = (current: object | null) => ({
     activeCalibrations: { current: () => Promise.resolve(current as CalibrationRow | null) } as never,
+    drift: { latest: () => Promise.resolve([]), events: () => Promise.resolve([]) } as never,
   });
 
   it('are the active calibration and the latest reading', async () => {
-    expect(await conditionsOf(device(), store(row))).toEqual({
+    expect(await conditionsOf(device(), store(row), NOW_MS)).toEqual({
       noise: { calibration: 'C1', ratio: 1.01, stderr_ratio: null, endedAt_ms: 5 },
       die: { temperature_C: 41 },
+      drift: expect.objectContaining({ code: 'drift-not-watched' }) as object,
     });
   });
 
@@ -184,14 +186,18 @@ describe('the conditions of a device', () => {
       { telemetry: { status: { latest: { ...fresh, values: { dieTemperature_C: null } }, reason: null } } },
     ],
   ])('without a die temperature say so: %s', async (_name, change) => {
-    expect((await conditionsOf(device(change), store(null))).die).toMatchObject({ code: 'no-sensors' });
+    expect((await conditionsOf(device(change), store(null), NOW_MS)).die).toMatchObject({
+      code: 'no-sensors',
+    });
   });
 
   it('with a reading that is old, or of a chip that nobody knows, have the reason of that', async () => {
     const stale = { telemetry: { status: { latest: fresh, reason: missing } } };
-    expect((await conditionsOf(device(stale), store(null))).die).toBe(missing);
-    const unknown = await conditionsOf(device({ identity: null }), store(row));
+    expect((await conditionsOf(device(stale), store(null), NOW_MS)).die).toBe(missing);
+    const unknown = await conditionsOf(device({ identity: null }), store(row), NOW_MS);
     expect(unknown.noise).toMatchObject({ code: 'not-connected' });
-    expect((await conditionsOf(device(), store(null))).noise).toMatchObject({ code: 'not-calibrated' });
+    expect((await conditionsOf(device(), store(null), NOW_MS)).noise).toMatchObject({
+      code: 'not-calibrated',
+    });
   });
 });

@@ -1,4 +1,5 @@
 // What a device measures against what a job requires. Pure: a value that cannot be read is not met, and says why.
+import type { MeasuredDrift } from './coupling-drift.ts';
 import { isCalibrated, type JobRequire, type Requirement } from './require.ts';
 
 /** Why a value cannot be read, and what to do about it. */
@@ -21,6 +22,8 @@ export interface MeasuredNoise {
 export interface Conditions {
   noise: MeasuredNoise | Unreadable;
   die: { temperature_C: number } | Unreadable;
+  /** Absent: nobody watches. */
+  drift?: MeasuredDrift | Unreadable;
 }
 
 /** One requirement, and what was measured. JSON-safe. */
@@ -49,7 +52,7 @@ export interface RequirementReadings {
 /** @param now_ms wall milliseconds: ages count to it */
 export function readRequirements(
   require: JobRequire,
-  { noise, die }: Conditions,
+  { noise, die, drift }: Conditions,
   now_ms: number,
 ): RequirementReadings {
   const readings: RequirementReading[] = [];
@@ -57,6 +60,8 @@ export function readRequirements(
   if (range !== undefined) readings.push(noiseReading(range, noise));
   if (maxCalibrationAge_s !== undefined) readings.push(ageReading(maxCalibrationAge_s, noise, now_ms));
   if (maxDieTemperature_C !== undefined) readings.push(dieReading(maxDieTemperature_C, die));
+  const { maxCouplingDrift_ratio } = require;
+  if (maxCouplingDrift_ratio !== undefined) readings.push(driftReading(maxCouplingDrift_ratio, drift));
   return { at: new Date(now_ms).toISOString(), met: readings.every(({ met }) => met), readings };
 }
 
@@ -108,6 +113,27 @@ function dieReading(required: number, die: Conditions['die']): RequirementReadin
   const { temperature_C: measured } = die;
   return { ...reading, met: measured <= required, measured, stderr: null, calibration: null, reason: null };
 }
+
+function driftReading(required: number, drift: Conditions['drift']): RequirementReading {
+  const reading = { requirement: 'maxCouplingDrift_ratio' as const, required };
+  if (drift === undefined || isUnreadable(drift)) return { ...reading, ...unreadable(drift ?? UNKNOWN_CHIP) };
+  const { largest_ratio: measured, resolution_ratio, calibration } = drift;
+  if (measured <= required && resolution_ratio > required)
+    return { ...reading, ...unreadable(unresolved(resolution_ratio)), calibration };
+  return { ...reading, met: measured <= required, measured, stderr: null, calibration, reason: null };
+}
+
+const unresolved = (resolution_ratio: number): Unreadable => ({
+  code: 'drift-unresolved',
+  message: `a change below ${resolution_ratio.toPrecision(2)} of full scale would not be noticed`,
+  remedy:
+    'Allow more, wait for more rounds of probes, or give them a larger share (THERMOLOOP_SENTINEL_SHARE).',
+});
+const UNKNOWN_CHIP: Unreadable = {
+  code: 'not-connected',
+  message: 'nobody knows yet which chip it is',
+  remedy: 'Wait until the device is ready.',
+};
 
 const isUnreadable = (value: object): value is Unreadable => 'remedy' in value;
 

@@ -1,7 +1,7 @@
 // What a job may require of its device (service-api.md, section 3), and what is wrong with a requirement as it was sent. Pure.
 import type { RefusedField } from '../errors.ts';
 
-/** At least one member. Another member later: `maxCouplingDrift_ratio`, with the drift that it is about. */
+/** At least one member. */
 export interface JobRequire {
   /** [lowest, highest] kT over the nominal one, as the active noise temperature calibration measured it. */
   noiseTemperature?: [number, number];
@@ -9,6 +9,8 @@ export interface JobRequire {
   maxCalibrationAge_s?: number;
   /** As the sensor on the chip reads now. */
   maxDieTemperature_C?: number;
+  /** Of one coupling since the last calibration, over full scale, as probes between jobs have it. */
+  maxCouplingDrift_ratio?: number;
 }
 
 export type Requirement = keyof JobRequire;
@@ -42,6 +44,7 @@ export function requireFlaws({
 
 function checkRequire(require: JobRequire, flaws: RefusedField[]): void {
   const { noiseTemperature: range, maxCalibrationAge_s: age_s, maxDieTemperature_C: die_C } = require;
+  const { maxCouplingDrift_ratio: drift } = require;
   if (
     range !== undefined &&
     !(range.length === 2 && range[0] > 0 && range[0] <= range[1] && isFinite(range[1]))
@@ -62,6 +65,12 @@ function checkRequire(require: JobRequire, flaws: RefusedField[]): void {
       pointer: '/require/maxDieTemperature_C',
       detail: `a temperature of ${die_C}`,
       allowed: 'a finite number',
+    });
+  if (drift !== undefined && !(drift > 0 && drift <= 1))
+    flaws.push({
+      pointer: '/require/maxCouplingDrift_ratio',
+      detail: `a drift of ${drift}`,
+      allowed: 'a share of full scale above 0, 1 at most',
     });
   if (Object.values(require).every((value) => value === undefined))
     flaws.push({ pointer: '/require', detail: 'requires nothing', allowed: 'at least one requirement' });

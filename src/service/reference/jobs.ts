@@ -37,7 +37,7 @@ export const jobsReference = `### What would become of a job
   (\`409 already-finished\`). Labels are replaced as a whole. \`If-Match\` with the ETag of the job refuses the edit when it has changed since. No priority
   above \`maxPriority\` of the key, here and at submission.
 * **Conditions**: \`require\` of a submission, what the device has to be like: \`noiseTemperature\` [lowest, highest] (kT over the nominal one, as the active
-  \`noise-temperature\` calibration measured it), \`maxCalibrationAge_s\` of that calibration, \`maxDieTemperature_C\`. Read at submission and again just before
+  \`noise-temperature\` calibration measured it), \`maxCalibrationAge_s\` of that calibration, \`maxDieTemperature_C\`, \`maxCouplingDrift_ratio\` (of one coupling, over full scale). Read at submission and again just before
   programming; what cannot be read is not met. \`"onUnmet": "reject"\` (default): \`412 requirement-unmet\` with every reading in \`measured\`, later \`failed\` with the
   cause \`requirement-unmet\`. \`"wait"\`: \`held\` (\`condition\`) until it is met. \`"recalibrate"\`: \`held\` (\`calibration\`) for one calibration, then as \`wait\`; needs
   \`calibration:run\`. \`result.provenance.requirements\` and the certificate have both readings. See [queue.md](queue.md).

@@ -11,6 +11,9 @@ export const jobRequire = z
       description: 'Of that calibration, from its end',
     }),
     maxDieTemperature_C: z.number().optional().meta({ description: 'As the sensor of the chip reads' }),
+    maxCouplingDrift_ratio: z.number().positive().max(1).optional().meta({
+      description: 'Change of one coupling since the last calibration, over full scale, as probes have it',
+    }),
   })
   .refine((require) => Object.keys(require).length > 0, 'requires nothing')
   .meta({ description: 'Read at admission and again just before programming; onUnmet says what then' });
@@ -22,7 +25,12 @@ export const onUnmet = z.enum(['reject', 'wait', 'recalibrate']).meta({
 });
 
 export const requirementReading = z.object({
-  requirement: z.enum(['noiseTemperature', 'maxCalibrationAge_s', 'maxDieTemperature_C']),
+  requirement: z.enum([
+    'noiseTemperature',
+    'maxCalibrationAge_s',
+    'maxDieTemperature_C',
+    'maxCouplingDrift_ratio',
+  ]),
   met: z.boolean(),
   required: z
     .union([z.number(), z.array(z.number())])

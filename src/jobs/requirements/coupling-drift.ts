@@ -1,16 +1,6 @@
 // How far the couplings of a chip have moved since their last calibration, as what the sentinels have stored says.
 import type { DriftEventRow, DriftPointRow, Store } from '../../store/index.ts';
-import type { Unreadable } from './readings.ts';
-
-/** Single couplings, over full scale. */
-export interface MeasuredDrift {
-  /** The largest change of one that is beyond chance; 0: none is. */
-  largest_ratio: number;
-  /** A change as large as this would have been noticed; 0 where it is by definition none: right after a calibration. */
-  resolution_ratio: number;
-  /** The calibration that it counts from; null: the first baseline since the service started. */
-  calibration: string | null;
-}
+import type { MeasuredDrift, Unreadable } from './readings.ts';
 
 /** The last round may be so old. */
 const STALE_MS = 2 * 3_600_000;

@@ -1,5 +1,4 @@
 // What a device measures against what a job requires. Pure: a value that cannot be read is not met, and says why.
-import type { MeasuredDrift } from './coupling-drift.ts';
 import { isCalibrated, type JobRequire, type Requirement } from './require.ts';
 
 /** Why a value cannot be read, and what to do about it. */
@@ -16,6 +15,16 @@ export interface MeasuredNoise {
   ratio: number | null;
   stderr_ratio: number | null;
   endedAt_ms: number;
+}
+
+/** Single couplings, over full scale. */
+export interface MeasuredDrift {
+  /** The largest change of one that is beyond chance; 0: none is. */
+  largest_ratio: number;
+  /** A change as large as this would have been noticed; 0 where it is by definition none: right after a calibration. */
+  resolution_ratio: number;
+  /** The calibration that it counts from; null: the first baseline since the service started. */
+  calibration: string | null;
 }
 
 /** How a device is, as far as jobs can require something of it. */

@@ -124,7 +124,7 @@ export async function calibrate(
   const results: Partial<Record<CalibrationKind, MeasuredValues>> = {};
   const sums = { chip_s: 0, duration_s: 0 };
   for (const [k, { kind, options }] of kinds.entries()) {
-    const procedure = calibrationProcedures[kind as keyof typeof calibrationProcedures];
+    const procedure = calibrationProcedures[kind];
     const outcome = await procedure.run(
       device,
       { ...options, seed: 1000 + k },

@@ -149,7 +149,11 @@ async function requirementsAtStart(
   if (require === undefined) return null;
   if (require.maxDieTemperature_C !== undefined)
     await deviceTime.during(async () => device.telemetry?.readNow());
-  const start = readRequirements(require, await conditionsOf(device, store, clock.wall_ms()), clock.wall_ms());
+  const start = readRequirements(
+    require,
+    await conditionsOf(device, store, clock.wall_ms()),
+    clock.wall_ms(),
+  );
   if (!start.met) throw requirementUnmet(start);
   return { admission: row.requirements as unknown as RequirementReadings | null, start };
 }

@@ -151,7 +151,11 @@ export class Submission<D extends RelaxDevice> {
   async #required({ require, onUnmet }: AdmittedRelaxJob, device: D): Promise<Required | null> {
     if (require === undefined) return null;
     const { store, clock } = this.#parts;
-    const readings = readRequirements(require, await conditionsOf(device, store, clock.wall_ms()), clock.wall_ms());
+    const readings = readRequirements(
+      require,
+      await conditionsOf(device, store, clock.wall_ms()),
+      clock.wall_ms(),
+    );
     // Of a job that begins to wait now: no calibration has ended since.
     return { onUnmet, readings, calibrations: { isPending: false, endedAt_ms: null } };
   }

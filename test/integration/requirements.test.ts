@@ -228,7 +228,9 @@ describe('a requirement that cannot be asked for', () => {
     const wrong: [string, object][] = [
       ['/require', { require: {} }],
       ['/require', { require: [] }],
-      ['/require', { require: { maxCouplingDrift_ratio: 0.1 } }],
+      ['/require', { require: { minQuality: 0.1 } }],
+      ['/require/maxCouplingDrift_ratio', { require: { maxCouplingDrift_ratio: 0 } }],
+      ['/require/maxCouplingDrift_ratio', { require: { maxCouplingDrift_ratio: '5 %' } }],
       ['/require/noiseTemperature', { require: { noiseTemperature: 1 } }],
       ['/require/noiseTemperature', { require: { noiseTemperature: [1] } }],
       ['/require/noiseTemperature', { require: { noiseTemperature: [0.9, 1, 1.1] } }],

@@ -8,6 +8,8 @@ import { openStore } from '../../src/store/index.ts';
 const [, , dataDir, url] = process.argv;
 const store = await openStore({ dataDir, clock: systemClock });
 const keyId = store.newId();
+// A device of its own: the kill may have left a calibration running on the one of before.
+const device = keyId;
 await store.keys.add({
   id: keyId,
   name: 'hook',
@@ -25,7 +27,7 @@ deliverWebhooks({
   onLog: () => {},
 });
 for (;;) {
-  const { id } = await store.calibrations.add({ kind: 'noise', device: 'd', options: {} });
+  const { id } = await store.calibrations.add({ kind: 'noise', device, options: {} });
   await store.calibrations.transition(id, 'queued', 'running');
   await store.calibrations.transition(id, 'running', 'failed');
   process.stdout.write(`${id}\n`);

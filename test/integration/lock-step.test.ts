@@ -30,7 +30,9 @@ async function start(speed: string): Promise<Started> {
   const startAnother = async (): Promise<RunningService> => {
     const folder = scratch();
     closers.push(folder.close);
-    const service = await startService(String(twin.ready['url']), folder.path, { THERMOLOOP_CLOCK: control });
+    // Without probes: a device that is asked whether it is ready may be probing.
+    const settings = { THERMOLOOP_CLOCK: control, THERMOLOOP_SENTINEL_SHARE: '0' };
+    const service = await startService(String(twin.ready['url']), folder.path, settings);
     closers.push(service.child.stop);
     return service;
   };

@@ -1,29 +1,16 @@
 // Calibration `coupling-gain`: the common gain of the couplings, from the balance of forces on driven units. In units of the forces
 // that the field converters make: J2, J4, noise temperature and mobility need not be known, and are not assumed.
-import type { DeviceCapabilities } from '../../device/index.ts';
 import { short, shortAll } from '../report.ts';
-import type {
-  CalibrationControl,
-  CalibrationOutcome,
-  CalibrationProcedure,
-  JsonObject,
-  MeasureDevice,
-} from '../procedure.ts';
-import { capabilitiesOf, knownOf, singleUnits } from '../runs.ts';
+import type { CalibrationOutcome, CalibrationProcedure } from '../procedure.ts';
+import { singleUnits } from '../runs.ts';
 import { commonGain, type CommonGain } from './common-gain.ts';
 import { denseCoupling_E0, denseProgram, driveForces, patternsFor } from './drive.ts';
 import { Drives } from './drive-run.ts';
 import { Breath } from './matrix.ts';
 import { patternMeans } from './pattern-means.ts';
 import { fitRows, type RowFit } from './row-fit.ts';
-import {
-  assumptionsOf,
-  couplingOptions,
-  driveCost_s,
-  noUsableUnits,
-  presentCouplings,
-  type CouplingDefaults,
-} from './settings.ts';
+import { couplingProcedure, type CouplingTask } from './procedure.ts';
+import { assumptionsOf, noUsableUnits, presentCouplings, type CouplingDefaults } from './settings.ts';
 import { unitAnswers, type UnitAnswers } from './unit-answers.ts';
 
 /** Four unknowns a row, and room for the couplings to push each way. */
@@ -40,26 +27,15 @@ const DEFAULTS: CouplingDefaults = {
   rowForce_E0: 2.2,
 };
 
-export const couplingGain: CalibrationProcedure = {
-  check: (options, capabilities) => void couplingOptions(options, capabilities, DEFAULTS),
-  cost_s,
+export const couplingGain: CalibrationProcedure = couplingProcedure(
+  DEFAULTS,
+  ({ patterns }) => patternsFor(0, patterns),
   run,
-};
+);
 
-function cost_s(given: JsonObject, capabilities: DeviceCapabilities): number {
-  const options = couplingOptions(given, capabilities, DEFAULTS);
-  return driveCost_s(patternsFor(0, options.patterns), options, capabilities);
-}
-
-async function run(
-  device: MeasureDevice,
-  given: JsonObject,
-  control: CalibrationControl,
-): Promise<CalibrationOutcome> {
-  const capabilities = capabilitiesOf(device);
-  const options = couplingOptions(given, capabilities, DEFAULTS);
+async function run(task: CouplingTask): Promise<CalibrationOutcome> {
+  const { device, capabilities, control, options, known } = task;
   const { units, samples } = options;
-  const known = knownOf(control, units);
   const size_E0 = denseCoupling_E0(units, options.rowForce_E0);
   const program = denseProgram(singleUnits(units, capabilities), size_E0, PROGRAM_SEED);
   const forces = driveForces(units, patternsFor(0, options.patterns), FORCE_SEED);

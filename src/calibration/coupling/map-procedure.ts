@@ -1,25 +1,13 @@
 // Calibration `coupling-map`: what every single coupling makes of its code, both directions, from one program under as many forces
 // as there are units and half as many more.
-import type { DeviceCapabilities } from '../../device/index.ts';
 import { short } from '../report.ts';
-import type {
-  CalibrationControl,
-  CalibrationOutcome,
-  CalibrationProcedure,
-  JsonObject,
-  MeasureDevice,
-} from '../procedure.ts';
-import { capabilitiesOf, knownOf, singleUnits } from '../runs.ts';
+import type { CalibrationOutcome, CalibrationProcedure } from '../procedure.ts';
+import { singleUnits } from '../runs.ts';
 import { denseScan, scanPatterns, type DenseScan } from './dense-scan.ts';
 import { Drives } from './drive-run.ts';
 import { commonRatio, mapBlob, pairBound_z, pairsOf, type Pair } from './pair-ratios.ts';
-import {
-  assumptionsOf,
-  couplingOptions,
-  driveCost_s,
-  noUsableUnits,
-  type CouplingDefaults,
-} from './settings.ts';
+import { couplingProcedure, type CouplingTask } from './procedure.ts';
+import { assumptionsOf, noUsableUnits, type CouplingDefaults } from './settings.ts';
 
 /** States of all units together: 3 % of each coupling at N = 64. */
 const STATES = 8192;
@@ -33,26 +21,11 @@ const DEFAULTS: CouplingDefaults = {
   rowForce_E0: 2.2,
 };
 
-export const couplingMap: CalibrationProcedure = {
-  check: (options, capabilities) => void couplingOptions(options, capabilities, DEFAULTS),
-  cost_s,
-  run,
-};
+export const couplingMap: CalibrationProcedure = couplingProcedure(DEFAULTS, scanPatterns, run);
 
-function cost_s(given: JsonObject, capabilities: DeviceCapabilities): number {
-  const options = couplingOptions(given, capabilities, DEFAULTS);
-  return driveCost_s(scanPatterns(options), options, capabilities);
-}
-
-async function run(
-  device: MeasureDevice,
-  given: JsonObject,
-  control: CalibrationControl,
-): Promise<CalibrationOutcome> {
-  const capabilities = capabilitiesOf(device);
-  const options = couplingOptions(given, capabilities, DEFAULTS);
+async function run(task: CouplingTask): Promise<CalibrationOutcome> {
+  const { device, capabilities, control, options, known } = task;
   const { units, samples } = options;
-  const known = knownOf(control, units);
   const drives = new Drives(device, control, known);
   const scan = await denseScan(drives, singleUnits(units, capabilities), options, known, SEED);
   const pairs = pairsOf(scan.ratios, units);

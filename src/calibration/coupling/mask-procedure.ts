@@ -1,26 +1,14 @@
 // Calibration `mask`: what does not work. Units that are dead or stuck, and couplings that are missing, each asked twice before it
 // is named.
-import type { DeviceCapabilities } from '../../device/index.ts';
 import { short } from '../report.ts';
-import type {
-  CalibrationControl,
-  CalibrationOutcome,
-  CalibrationProcedure,
-  JsonObject,
-  MeasureDevice,
-} from '../procedure.ts';
-import { capabilitiesOf, knownOf, singleUnits } from '../runs.ts';
+import type { CalibrationOutcome, CalibrationProcedure } from '../procedure.ts';
+import { singleUnits } from '../runs.ts';
 import { denseScan, scanPatterns } from './dense-scan.ts';
 import { Drives } from './drive-run.ts';
 import { confirm, roundsOf, suspectsOf, type PairList } from './missing.ts';
 import { commonRatio, pairsOf } from './pair-ratios.ts';
-import {
-  assumptionsOf,
-  couplingOptions,
-  driveCost_s,
-  noUsableUnits,
-  type CouplingDefaults,
-} from './settings.ts';
+import { couplingProcedure, type CouplingTask } from './procedure.ts';
+import { assumptionsOf, noUsableUnits, type CouplingDefaults } from './settings.ts';
 
 /** A scan is coarse: 11 % of a coupling, whatever the size of the chip. The suspects of it answer for themselves. */
 const DEFAULTS: CouplingDefaults = {
@@ -32,27 +20,13 @@ const DEFAULTS: CouplingDefaults = {
 const SEED = 0x6d61736b;
 const TURNS_MAX = 3;
 
-export const mask: CalibrationProcedure = {
-  check: (options, capabilities) => void couplingOptions(options, capabilities, DEFAULTS),
-  cost_s,
-  run,
-};
+export const mask: CalibrationProcedure = couplingProcedure(DEFAULTS, scanPatterns, run);
 
-function cost_s(given: JsonObject, capabilities: DeviceCapabilities): number {
-  const options = couplingOptions(given, capabilities, DEFAULTS);
-  return driveCost_s(scanPatterns(options), options, capabilities);
-}
-
-async function run(
-  device: MeasureDevice,
-  given: JsonObject,
-  control: CalibrationControl,
-): Promise<CalibrationOutcome> {
-  const capabilities = capabilitiesOf(device);
-  const options = couplingOptions(given, capabilities, DEFAULTS);
+async function run(task: CouplingTask): Promise<CalibrationOutcome> {
+  const { device, capabilities, control, options } = task;
   const { units, samples } = options;
   // What is missing is asked for anew.
-  const known = { ...knownOf(control, units), mask: null };
+  const known = { ...task.known, mask: null };
   const drives = new Drives(device, control, known);
   const base = singleUnits(units, capabilities);
   const scan = await denseScan(drives, base, options, known, SEED);

@@ -24,3 +24,4 @@ export * from './bqm-file.ts';
 export * from './spin-model.ts';
 export * from './estimators/fast-record.ts';
 export * from './estimators/gain.ts';
+export * from './estimators/residual.ts';

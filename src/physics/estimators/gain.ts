@@ -3,6 +3,7 @@
 import { PhysicsError } from '../errors.ts';
 import type { Model } from '../model.ts';
 import { stateReader, type FastRecord, type StateReader } from './fast-record.ts';
+import { StepEnd } from './step-end.ts';
 
 export interface GainEstimate {
   /** Couplings that act over couplings programmed. */
@@ -79,7 +80,7 @@ function blockSums(record: FastRecord, reader: StateReader, model: Model, mobili
   const blockSteps = Math.max(1, Math.min(reads - 1, Math.round(BLOCK_TIME / spacing)));
   const perStep = noiseInSignal(model, reader.variance_x2);
   const sums: BlockSums = { push: [], signal: [], square_x2: 0 };
-  let [now, next] = [new End(units), new End(units)];
+  let [now, next] = [new StepEnd(units), new StepEnd(units)];
   for (let sample = 0; sample < samples; sample++) {
     now.load(reader, model, sample, 0);
     for (let step = 0; step < reads - 1; step++) {
@@ -103,34 +104,6 @@ function blockSums(record: FastRecord, reader: StateReader, model: Model, mobili
   }
   sums.square_x2 /= samples * (reads - 1) * units;
   return sums;
-}
-
-/** One end of a step. */
-class End {
-  readonly x: Float64Array;
-  /** J x. */
-  readonly coupled: Float64Array;
-  /** 2 J2 x + 4 J4 x^3 + b. */
-  readonly own: Float64Array;
-
-  constructor(units: number) {
-    this.x = new Float64Array(units);
-    this.coupled = new Float64Array(units);
-    this.own = new Float64Array(units);
-  }
-
-  load(reader: StateReader, { couplings, biases, j2, j4 }: Model, sample: number, read: number): void {
-    const { x } = this;
-    reader.read(sample, read, x);
-    for (let i = 0, at = 0; i < x.length; i++) {
-      let sum = 0;
-      for (let j = 0; j < x.length; j++, at++) sum += couplings[at] * x[j];
-      this.coupled[i] = sum;
-      // <(x + e)^3> = x^3 + 3 <e^2> x.
-      const cube = x[i] * (x[i] * x[i] - 3 * reader.variance_x2[i]);
-      this.own[i] = 2 * j2[i] * x[i] + 4 * j4[i] * cube + biases[i];
-    }
-  }
 }
 
 /** What the noise of one read adds to h . (h + h')/2: half of sum J_ij^2 sigma_j^2, as the reads of two times are independent. */

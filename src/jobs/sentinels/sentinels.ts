@@ -1,35 +1,19 @@
 // Drift over all devices of a service: stores what probes find, raises events, queues the calibration that mends one, and takes up
 // a new baseline after it.
-import { driftQuantities, type DriftFindings, type DriftQuantity } from '../../calibration/drift/index.ts';
+import type { DriftFindings, DriftQuantity } from '../../calibration/drift/index.ts';
 import type { Clock } from '../../clock/clock.ts';
 import type { RelaxResult } from '../../device/index.ts';
 import type { QuantisedProgram } from '../../physics/index.ts';
 import type { CalibrationRow, DriftEventRow, Store } from '../../store/index.ts';
 import type { Attempter } from '../attempts.ts';
 import type { RelaxDevice } from '../device-port.ts';
+import { mendedQuantities, mendingKind } from './mends.ts';
 import type { ProgramWatch } from './program-watch.ts';
 import { Sentinel } from './sentinel.ts';
 import type { DriftState, SentinelSettings } from './types.ts';
 
-/** What a calibration of a kind sets right, and what is measured anew after it. */
-const MENDS: Readonly<Record<string, readonly DriftQuantity[]>> = {
-  full: driftQuantities,
-  'coupling-map': ['coupling', 'gain'],
-  'coupling-gain': ['gain'],
-  'noise-temperature': ['noiseTemperature'],
-  'readout-offset': ['offset'],
-  potential: ['offset'],
-};
-/** Kinds that mend a quantity, the best first. */
-const MENDED_BY: Readonly<Record<DriftQuantity, readonly string[]>> = {
-  coupling: ['coupling-map', 'full'],
-  gain: ['coupling-gain', 'coupling-map', 'full'],
-  offset: ['readout-offset', 'full'],
-  noiseTemperature: ['noise-temperature', 'full'],
-};
-
 export interface SentinelsParts {
-  store: Pick<Store, 'transaction'>;
+  store: Pick<Store, 'transaction' | 'activeCalibrations'>;
   settings: SentinelSettings;
   clock: Clock;
   /** The time of the devices. */
@@ -96,7 +80,7 @@ export class Sentinels<D extends RelaxDevice> {
     this.#sentinels.get(device)?.sawProgram(program, run);
   }
 
-  /** A calibration has succeeded: events that it takes into account end. Never rejects. */
+  /** A calibration has succeeded: events of what it sets right end, if it counts. Never rejects. */
   async calibrated(row: CalibrationRow): Promise<void> {
     try {
       await this.#calibrated(row);
@@ -105,8 +89,9 @@ export class Sentinels<D extends RelaxDevice> {
     }
   }
 
-  async #calibrated({ id, kind, deviceUid, finishedAt_ms }: CalibrationRow): Promise<void> {
-    const quantities = MENDS[kind] ?? [];
+  async #calibrated(row: CalibrationRow): Promise<void> {
+    const { id, deviceUid, finishedAt_ms } = row;
+    const quantities = await mendedQuantities(this.#parts.store, row);
     if (deviceUid === null || quantities.length === 0) return;
     for (const sentinel of this.#sentinels.values()) sentinel.calibrated(deviceUid, quantities);
     const end = { at_ms: finishedAt_ms ?? this.#parts.clock.wall_ms(), calibration: id, quantities };
@@ -143,7 +128,7 @@ export class Sentinels<D extends RelaxDevice> {
   }
 
   async #recalibrate(device: string, quantity: DriftQuantity): Promise<void> {
-    const kind = MENDED_BY[quantity].find((one) => this.#parts.kinds.includes(one));
+    const kind = mendingKind(quantity, this.#parts.kinds);
     if (kind === undefined) return;
     try {
       await this.#parts.calibrate(device, kind);

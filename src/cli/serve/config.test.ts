@@ -19,18 +19,25 @@ describe('the configuration of serve', () => {
   it('reads how closely drift is watched, and refuses what is no share', () => {
     const sentinels = (environment: Record<string, string>) =>
       config({ device: DEVICE }, environment).sentinels;
-    expect(sentinels({})).toEqual({ share: 0.01, period_s: 60, recalibrate: false });
+    expect(sentinels({})).toEqual({
+      share: 0.01,
+      period_s: 60,
+      recalibrate: false,
+      recalibrationsPerDay: 48,
+    });
     expect(
       sentinels({
         THERMOLOOP_SENTINEL_SHARE: '.25',
         THERMOLOOP_SENTINEL_PERIOD: '0.5',
         THERMOLOOP_RECALIBRATE: 'on',
+        THERMOLOOP_RECALIBRATIONS_PER_DAY: '3',
       }),
-    ).toEqual({ share: 0.25, period_s: 0.5, recalibrate: true });
+    ).toEqual({ share: 0.25, period_s: 0.5, recalibrate: true, recalibrationsPerDay: 3 });
     expect(sentinels({ THERMOLOOP_SENTINEL_SHARE: '0' }).share).toBe(0);
     for (const share of ['0.51', '1', '-0.1', '1e-2', 'x'])
       expect(() => sentinels({ THERMOLOOP_SENTINEL_SHARE: share })).toThrow('sentinelShare');
     expect(() => sentinels({ THERMOLOOP_RECALIBRATE: 'yes' })).toThrow('recalibrate');
+    expect(() => sentinels({ THERMOLOOP_RECALIBRATIONS_PER_DAY: '2.5' })).toThrow('recalibrationsPerDay');
     expect(() => sentinels({ THERMOLOOP_SENTINEL_PERIOD: '-1' })).toThrow('sentinelPeriod');
   });
 

@@ -16,9 +16,16 @@ export function sentinelSettings(get: (name: SettingName) => string | undefined)
     /^\d{1,6}(\.\d{1,3})?$/,
     'seconds from one round of probes to the next, 0 to 999999',
   );
+  const perDay = check(
+    get('recalibrationsPerDay'),
+    'recalibrationsPerDay',
+    /^\d{1,5}$/,
+    'calibrations in 24 hours and on one device, 0 to 99999',
+  );
   return {
     share: Number(share),
     period_s: Number(period),
     recalibrate: check(get('recalibrate'), 'recalibrate', /^(off|on)$/, 'off or on') === 'on',
+    recalibrationsPerDay: Number(perDay),
   };
 }

@@ -44,6 +44,7 @@ export const settings = {
   sentinelShare: { variable: 'THERMOLOOP_SENTINEL_SHARE', fallback: '0.01' },
   sentinelPeriod: { variable: 'THERMOLOOP_SENTINEL_PERIOD', fallback: '60' },
   recalibrate: { variable: 'THERMOLOOP_RECALIBRATE', fallback: 'off' },
+  recalibrationsPerDay: { variable: 'THERMOLOOP_RECALIBRATIONS_PER_DAY', fallback: '48' },
   pacing: { variable: 'THERMOLOOP_PACING', fallback: 'on' },
   telemetryPeriod: { variable: 'THERMOLOOP_TELEMETRY_PERIOD', fallback: '1' },
   tlsCert: { variable: 'THERMOLOOP_TLS_CERT' },

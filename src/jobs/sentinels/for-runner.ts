@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { RelaxDevice } from '../device-port.ts';
 import type { EventHub } from '../hub.ts';
 import type { JobRunner, JobRunnerOptions } from '../runner-port.ts';
+import { isAtDailyLimit } from './daily-limit.ts';
 import { Sentinels } from './sentinels.ts';
 import { SENTINEL_DEFAULTS } from './types.ts';
 
@@ -16,10 +17,11 @@ export function sentinelsFor<D extends RelaxDevice>(
 ): Sentinels<D> | null {
   const { store, clock, sentinels } = options;
   if (sentinels === undefined) return null;
+  const settings = { ...SENTINEL_DEFAULTS, ...sentinels };
   return new Sentinels<D>({
     store,
     clock,
-    settings: { ...SENTINEL_DEFAULTS, ...sentinels },
+    settings,
     deviceClock: options.deviceClock ?? clock,
     seed: options.seed ?? (() => randomBytes(8).readBigUInt64LE()),
     kinds: runner.calibrationKinds,
@@ -28,6 +30,11 @@ export function sentinelsFor<D extends RelaxDevice>(
         const there = await store.calibrations.list({ device, state });
         if (there.some((row) => row.kind === kind)) return;
       }
+      const limit = settings.recalibrationsPerDay;
+      if (await isAtDailyLimit(store, device, clock.wall_ms(), limit))
+        throw new Error(
+          `${limit} calibrations after drift in 24 hours are enough: look at the device, or raise THERMOLOOP_RECALIBRATIONS_PER_DAY`,
+        );
       await runner.submitCalibration({ kind, device });
     },
     onRound: (device, drift) => hub.emit({ type: 'drift.round', device, drift }),

@@ -15,7 +15,7 @@ import { emptyModel, quantise } from '../../physics/index.ts';
 import type { RelaxDevice } from '../device-port.ts';
 import { planRound } from './probes.ts';
 import { Sentinel } from './sentinel.ts';
-import type { SentinelSettings } from './types.ts';
+import { SENTINEL_DEFAULTS, type SentinelSettings } from './types.ts';
 
 const UNITS = 4;
 const PROBE_MS = 20;
@@ -49,7 +49,7 @@ class Bench {
         capabilities: this.capabilities,
         measure: (request: MeasureRequest, options: OperationOptions) => this.#measure(request, options),
       } as unknown as RelaxDevice,
-      settings: { share: 0.1, period_s: 10, recalibrate: false, ...settings },
+      settings: { ...SENTINEL_DEFAULTS, share: 0.1, period_s: 10, ...settings },
       deviceClock: this.clock,
       wall_ms: () => this.clock.wall_ms(),
       seed: () => (seed += 1n),

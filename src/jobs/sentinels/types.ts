@@ -9,9 +9,16 @@ export interface SentinelSettings {
   period_s: number;
   /** After an alarm the calibration that mends it is queued. */
   recalibrate: boolean;
+  /** Calibrations that nobody asked for, in 24 hours and on one device; an alarm beyond that waits for a person. */
+  recalibrationsPerDay: number;
 }
 
-export const SENTINEL_DEFAULTS: SentinelSettings = { share: 0.01, period_s: 60, recalibrate: false };
+export const SENTINEL_DEFAULTS: SentinelSettings = {
+  share: 0.01,
+  period_s: 60,
+  recalibrate: false,
+  recalibrationsPerDay: 48,
+};
 
 /** The newest round of one quantity. */
 export interface DriftOfQuantity {

@@ -63,7 +63,10 @@ if (!names.includes(name)) await usage(`No bench is named ${name}.`);
 
 const bench = (await import(new URL(`${name}.ts`, folder).href)) as Bench;
 const busy = otherLoad();
+// Neither the workers of a twin nor its link keep a process alive while a long run computes.
+const alive = setInterval(() => undefined, 1000);
 const figures = await bench.run({ say: (line) => process.stderr.write(`${line}\n`), options });
+clearInterval(alive);
 const report = {
   name,
   node: process.version,

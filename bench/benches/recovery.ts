@@ -28,17 +28,7 @@ const steps = (isSmall: boolean): Step[] => [
   ...(isSmall ? ([{ kind: 'mask' }, { kind: 'coupling-map' }] satisfies Step[]) : []),
 ];
 
-export async function run(context: BenchContext): Promise<Figure[]> {
-  // Neither the twin's workers nor its link keep a process alive while a long run computes.
-  const alive = setInterval(() => undefined, 1000);
-  try {
-    return await recovery(context);
-  } finally {
-    clearInterval(alive);
-  }
-}
-
-async function recovery({ say, options }: BenchContext): Promise<Figure[]> {
+export async function run({ say, options }: BenchContext): Promise<Figure[]> {
   const units = wholeNumberOf(options, '--units', 64) ?? 784;
   const samples = wholeNumberOf(options, '--samples', 10) ?? SAMPLES;
   if (units !== 64 && units !== 784) throw new Error('--units takes 784 (digits) or 64 (glyphs)');

@@ -23,15 +23,17 @@ export interface NodeProcedure {
 export const nodeProcedures: Readonly<Record<NodeKind, NodeProcedure>> = {
   'readout-offset': { procedure: readoutOffset, options: {}, check: null },
   'readout-gain': { procedure: readoutGain, options: {}, check: null },
+  // Half as many again as alone: the worst of 40 chips had an rms error of the offsets of 0.0051 E0 with 160.
   potential: {
     procedure: potential,
-    options: {},
+    options: { restarts: 240 },
     check: { options: { restarts: 30, record_timeUnits: 4 }, values: ['j2_ratio', 'j4_ratio', 'offset_E0'] },
   },
-  // 400 holds of 16 time units are 13,000 independent reads of each unit.
+  // 800 holds of 16 time units are 26,000 independent reads of each unit. With 400 the common value of the worst of 40 chips of
+  // 64 units was 0.50 % off, at a standard error of 0.18 %.
   'noise-temperature': {
     procedure: noiseTemperature,
-    options: { holds: 400, record_timeUnits: 16 },
+    options: { holds: 800, record_timeUnits: 16 },
     check: { options: { holds: 60 }, values: ['noiseTemperature_ratio'] },
   },
   mobility: {

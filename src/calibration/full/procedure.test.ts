@@ -160,7 +160,7 @@ describe('its options', () => {
   it('plans the device time beforehand', () => {
     const all = full.cost_s?.({}, capabilities) ?? 0;
     const some = full.cost_s?.({ nodes: ['potential', 'mobility'] }, capabilities) ?? 0;
-    expect(some).toBeCloseTo(7 * 160 * 20e-6 + 1200 * 4e-6, 9);
+    expect(some).toBeCloseTo(7 * 240 * 20e-6 + 1200 * 4e-6, 9);
     expect(all).toBeGreaterThan(some);
     expect(() => full.check({ maxDevice_s: all }, capabilities)).not.toThrow();
   });

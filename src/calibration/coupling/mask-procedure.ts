@@ -5,7 +5,7 @@ import type { CalibrationOutcome, CalibrationProcedure } from '../procedure.ts';
 import { singleUnits } from '../runs.ts';
 import { denseScan, scanPatterns } from './dense-scan.ts';
 import { Drives } from './drive-run.ts';
-import { confirm, roundsOf, suspectsOf, type PairList } from './missing.ts';
+import { QUICK_ASKING, confirm, roundsOf, suspectsOf, thoroughAsking, type PairList } from './missing.ts';
 import { commonRatio, pairsOf } from './pair-ratios.ts';
 import { couplingProcedure, type CouplingTask } from './procedure.ts';
 import { assumptionsOf, noUsableUnits, type CouplingDefaults } from './settings.ts';
@@ -40,13 +40,14 @@ async function run(task: CouplingTask): Promise<CalibrationOutcome> {
   let open = suspects;
   const chip = { live: answers.live, rows, common: common.ratio };
   let seed = SEED + 2;
-  // Those whose answer was not clear are asked again: fewer at a time, and so more strongly.
+  // Those whose answer was not clear are asked again: fewer at a time, and so more strongly, under orthogonal patterns.
   for (let turn = 0; turn < TURNS_MAX && open.length > 0; turn++) {
     const asked = roundsOf(open);
+    const asking = turn === 0 ? QUICK_ASKING : thoroughAsking(units);
     left.push(...asked.left);
     open = [];
     for (const round of asked.rounds) {
-      const found = await confirm(drives, base, round, chip, options, seed);
+      const found = await confirm(drives, base, round, chip, options, asking, seed);
       missing.push(...found.missing);
       open.push(...found.open);
       seed += 2;

@@ -1,7 +1,7 @@
 // Couplings that do not act, found in two steps: a scan of all of them names suspects, and each suspect has to answer alone,
 // strongly programmed, before it is called missing.
 import type { QuantisedProgram } from '../../physics/index.ts';
-import { driveForces, pairProgram, type DriveForces } from './drive.ts';
+import { driveForces, pairProgram, patternsFor, type DriveForces } from './drive.ts';
 import type { Drives } from './drive-run.ts';
 import { patternMeans, type PatternMeans } from './pattern-means.ts';
 import type { Pair } from './pair-ratios.ts';
@@ -21,9 +21,18 @@ const TOGETHER_MAX = 8;
 const ROUNDS_MAX = 12;
 /** Rms force of all suspects of a unit on it, E0. */
 const SUSPECT_FORCE_E0 = 4;
-const CONFIRM_PATTERNS = 43;
-/** States of each pattern, so that a ratio is known to a few per cent. */
-const CONFIRM_SAMPLES = 24;
+
+/** How suspects are asked: patterns, and states of each. */
+export interface Asking {
+  patterns: number;
+  samples: number;
+}
+/** Few drawn patterns, so that a ratio is known to a few per cent where nothing else pushes. */
+export const QUICK_ASKING: Asking = { patterns: 43, samples: 24 };
+
+/** Patterns that are nearly orthogonal for all units: what else pushes, such as a stuck bit of another coupling, averages out. */
+export const thoroughAsking = (units: number): Asking => ({ patterns: patternsFor(units), samples: 8 });
+
 /** A suspect that is not clearly on one side of the limit stays open. */
 const CLEAR_Z = 3;
 
@@ -66,6 +75,26 @@ export interface Confirmation {
   open: PairList;
 }
 
+interface Direction {
+  /** Over what was programmed. */
+  ratio: number;
+  stderr: number;
+}
+
+/**
+ * What both directions of a suspect say together. They have one code, so a coupling is missing in both or in none: where one
+ * direction is gone and the other is not, something else pushes in time with the partner (a stuck bit of a coupling that
+ * was not programmed, say), and the pair is asked again under other patterns.
+ */
+export function answerOf(up: Direction, down: Direction): keyof Confirmation | 'there' {
+  const isGone = Math.abs(up.ratio) < MISSING_RATIO;
+  if (isGone !== Math.abs(down.ratio) < MISSING_RATIO) return 'open';
+  const ratio = (up.ratio + down.ratio) / 2;
+  const stderr = Math.hypot(up.stderr, down.stderr) / 2;
+  if (Math.abs(Math.abs(ratio) - MISSING_RATIO) < CLEAR_Z * stderr) return 'open';
+  return isGone ? 'missing' : 'there';
+}
+
 /** Asks the suspects of one round. */
 export async function confirm(
   drives: Drives,
@@ -73,6 +102,7 @@ export async function confirm(
   suspects: PairList,
   chip: { live: readonly number[]; rows: RowFit; common: number },
   options: CouplingOptions,
+  { patterns, samples }: Asking,
   seed: number,
 ): Promise<Confirmation> {
   const degree = new Map<number, number>();
@@ -80,8 +110,8 @@ export async function confirm(
   const coupling_E0 = Math.min(2, SUSPECT_FORCE_E0 / Math.sqrt(Math.max(...degree.values())));
   const program = pairProgram(base, suspects, coupling_E0, seed);
   const { units } = options;
-  const forces: DriveForces = driveForces(units, CONFIRM_PATTERNS, seed + 1);
-  const data = await drives.run(program, forces, { ...options, samples: CONFIRM_SAMPLES });
+  const forces: DriveForces = driveForces(units, patterns, seed + 1);
+  const data = await drives.run(program, forces, { ...options, samples });
   const means = patternMeans(data, chip.live);
   const place = new Map(chip.live.map((unit, k) => [unit, k]));
   const partners = new Map<number, number[]>();
@@ -89,7 +119,7 @@ export async function confirm(
     partners.set(i, [...(partners.get(i) ?? []), j]);
     partners.set(j, [...(partners.get(j) ?? []), i]);
   }
-  const found = new Map<string, { ratio: number; stderr: number }>();
+  const found = new Map<string, Direction>();
   for (const [unit, others] of partners) {
     const fit = fitFew(
       means,
@@ -111,10 +141,8 @@ export async function confirm(
       out.open.push([i, j]);
       continue;
     }
-    const ratio = (up.ratio + down.ratio) / 2;
-    const stderr = Math.hypot(up.stderr, down.stderr) / 2;
-    if (Math.abs(Math.abs(ratio) - MISSING_RATIO) < CLEAR_Z * stderr) out.open.push([i, j]);
-    else if (Math.abs(ratio) < MISSING_RATIO) out.missing.push([i, j]);
+    const answer = answerOf(up, down);
+    if (answer !== 'there') out[answer].push([i, j]);
   }
   return out;
 }

@@ -3,6 +3,7 @@
 import { PhysicsError } from '../errors.ts';
 import type { Model } from '../model.ts';
 import { stateReader, type FastRecord, type StateReader } from './fast-record.ts';
+import { BLOCK_TIME, checkBlocks, checkModelSize, checkSpacing } from './record-checks.ts';
 import { StepEnd } from './step-end.ts';
 
 export interface GainEstimate {
@@ -18,9 +19,6 @@ export interface GainEstimate {
 
 /** Beyond it the trapezoid of a step no longer follows the force within it. */
 const CURVATURE_TIME_MAX = 0.5;
-const BLOCKS_MIN = 20;
-/** Longer than the memory of a unit (0.41), so that blocks are independent. */
-const BLOCK_TIME = 1;
 
 /**
  * Estimates g in dx = -mu (2 J2 x + 4 J4 x^3 + b + g J x) dt + noise. Right in and out of equilibrium: the couplings' force at
@@ -36,13 +34,9 @@ export function estimateGain(
   { mobility_ratio = 1 }: { mobility_ratio?: number } = {},
 ): GainEstimate {
   const reader = stateReader(record);
-  if (model.units !== record.units)
-    throw new PhysicsError('bad-argument', `a record of ${record.units} units, a model of ${model.units}`, {
-      pointer: '/model/units',
-      allowed: `${record.units} units`,
-    });
+  checkModelSize(record, model);
   const sums = blockSums(record, reader, model, mobility_ratio);
-  checkSpacing(record, sums.square_x2, model);
+  checkSpacing(record, model, sums.square_x2, CURVATURE_TIME_MAX, 'miss what happens in between');
   const push = sums.push.reduce((sum, v) => sum + v, 0);
   const signal = sums.signal.reduce((sum, v) => sum + v, 0);
   const blocks = sums.push.length;
@@ -51,11 +45,7 @@ export function estimateGain(
       pointer: '/model/couplings',
       allowed: 'a program whose units move together, read while they do',
     });
-  if (blocks < BLOCKS_MIN)
-    throw new PhysicsError('bad-argument', `${blocks} independent stretches of time give no error bar`, {
-      pointer: '/codes',
-      allowed: `${BLOCKS_MIN} stretches of ${BLOCK_TIME} time units or samples`,
-    });
+  checkBlocks(blocks);
   const gain_ratio = -push / signal;
   let squares = 0;
   for (let k = 0; k < blocks; k++) squares += (sums.push[k] + gain_ratio * sums.signal[k]) ** 2;
@@ -111,14 +101,4 @@ function noiseInSignal({ units, couplings }: Model, variance_x2: Float64Array): 
   let sum = 0;
   for (let k = 0; k < couplings.length; k++) sum += couplings[k] ** 2 * variance_x2[k % units];
   return sum / 2;
-}
-
-function checkSpacing({ spacing }: FastRecord, square_x2: number, { j2, j4 }: Model): void {
-  const largest = (values: Float64Array): number => values.reduce((most, v) => Math.max(most, v), 0);
-  const curvature = Math.max(1, 2 * largest(j2) + 12 * largest(j4) * square_x2);
-  if (spacing * curvature <= CURVATURE_TIME_MAX) return;
-  throw new PhysicsError('bad-argument', `reads ${spacing} time units apart miss what happens in between`, {
-    pointer: '/spacing',
-    allowed: { min: 0, max: CURVATURE_TIME_MAX / curvature },
-  });
 }

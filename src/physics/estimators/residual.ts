@@ -3,6 +3,7 @@
 import { PhysicsError } from '../errors.ts';
 import type { Model } from '../model.ts';
 import { stateReader, type FastRecord, type StateReader } from './fast-record.ts';
+import { BLOCK_TIME, checkBlocks, checkModelSize, checkSpacing } from './record-checks.ts';
 import { StepEnd } from './step-end.ts';
 
 export interface ResidualTemperature {
@@ -30,9 +31,6 @@ export interface ResidualOptions {
 
 /** mu D V'' up to which the trapezoid of a step costs less than 0.5 % of kT: (mu D V'')^2 / 12. */
 const STEP_CURVATURE_MAX = 0.24;
-const BLOCKS_MIN = 20;
-/** Many steps and longer than the memory of a unit, so that blocks are independent. */
-const BLOCK_TIME = 1;
 
 /**
  * Estimates kT from r = dx + mu D (G + G')/2, G = grad V at both ends of a step: <r^2> = 2 mu kT D + 2 sigma^2 and
@@ -50,13 +48,15 @@ export function estimateResidualTemperature(
   checkArguments(record, model, options);
   const given = (options.readoutNoise ?? (record.readout ? 'given' : 'estimated')) === 'given';
   const sums = blockSums(record, reader, model, options.mobility_ratio);
-  checkSpacing(record, sums.square_x2, model, options.mobility_ratio);
+  checkSpacing(
+    record,
+    model,
+    sums.square_x2,
+    STEP_CURVATURE_MAX / options.mobility_ratio,
+    'take the force within a step for noise',
+  );
   const blocks = sums.square.length;
-  if (blocks < BLOCKS_MIN)
-    throw new PhysicsError('bad-argument', `${blocks} independent stretches of time give no error bar`, {
-      pointer: '/codes',
-      allowed: `${BLOCKS_MIN} stretches of ${BLOCK_TIME} time units or samples`,
-    });
+  checkBlocks(blocks);
   const noise_x2 = given ? reader.variance_x2 : meanOverBlocks(sums.product).map((v) => Math.max(0, -v));
   const noise = readoutInSteps(record, model, sums.square_x2, noise_x2, options.mobility_ratio);
   const values = sums.square.map((square, block) =>
@@ -170,11 +170,7 @@ function meanOverBlocks(blocks: Float64Array[]): Float64Array {
 }
 
 function checkArguments(record: FastRecord, model: Model, options: ResidualOptions): void {
-  if (model.units !== record.units)
-    throw new PhysicsError('bad-argument', `a record of ${record.units} units, a model of ${model.units}`, {
-      pointer: '/model/units',
-      allowed: `${record.units} units`,
-    });
+  checkModelSize(record, model);
   const { mobility_ratio, mobilityStderr_ratio = 0 } = options;
   if (!(Number.isFinite(mobility_ratio) && mobility_ratio > 0))
     throw new PhysicsError('bad-argument', `a mobility of ${mobility_ratio} tells no temperature`, {
@@ -191,23 +187,4 @@ function checkArguments(record: FastRecord, model: Model, options: ResidualOptio
       pointer: '/readout',
       allowed: 'the noise of each unit, or readoutNoise: estimated',
     });
-}
-
-function checkSpacing(
-  { spacing }: FastRecord,
-  square_x2: number,
-  { j2, j4 }: Model,
-  mobility_ratio: number,
-): void {
-  const largest = (values: Float64Array): number => values.reduce((most, v) => Math.max(most, v), 0);
-  const rate = mobility_ratio * Math.max(1, 2 * largest(j2) + 12 * largest(j4) * square_x2);
-  if (spacing * rate <= STEP_CURVATURE_MAX) return;
-  throw new PhysicsError(
-    'bad-argument',
-    `reads ${spacing} time units apart take the force within a step for noise`,
-    {
-      pointer: '/spacing',
-      allowed: { min: 0, max: STEP_CURVATURE_MAX / rate },
-    },
-  );
 }

@@ -3,24 +3,17 @@
 import { driftQuantities, type DriftQuantity } from '../../calibration/drift/index.ts';
 import type { CalibrationRow, JsonObject, Store } from '../../store/index.ts';
 
-/** Kinds that measure a quantity, and nothing but what belongs to it; a `full` one has them as nodes. */
+/** Kinds that measure a quantity, the best first; a `full` one has them all as nodes. */
 const MEASURED_BY: Readonly<Record<DriftQuantity, readonly string[]>> = {
   coupling: ['coupling-map'],
   gain: ['coupling-gain', 'coupling-map'],
   offset: ['readout-offset', 'potential'],
   noiseTemperature: ['noise-temperature'],
 };
-/** Kinds to ask for when a quantity has drifted, the best first. */
-const ASKED_FOR: Readonly<Record<DriftQuantity, readonly string[]>> = {
-  coupling: ['coupling-map', 'full'],
-  gain: ['coupling-gain', 'coupling-map', 'full'],
-  offset: ['readout-offset', 'full'],
-  noiseTemperature: ['noise-temperature', 'full'],
-};
 
-/** @param kinds that can be asked for */
+/** The kind to ask for when a quantity has drifted. @param kinds that can be asked for */
 export function mendingKind(quantity: DriftQuantity, kinds: readonly string[]): string | undefined {
-  return ASKED_FOR[quantity].find((kind) => kinds.includes(kind));
+  return [...MEASURED_BY[quantity], 'full'].find((kind) => kinds.includes(kind));
 }
 
 /**

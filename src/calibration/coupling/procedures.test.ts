@@ -1,8 +1,9 @@
 // The coupling procedures on a twin with planted gains, missing couplings and broken units, end to end over link and firmware.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadProfile } from '../../../firmware-sim/chip/index.ts';
 import { knownReadout, unwatched } from '../../../test/support/calibration-known.ts';
 import { profileWith } from '../../../test/support/chip-profiles.ts';
-import { truthOf } from '../../../test/support/chip-truth.ts';
+import { standingStill, truthOf } from '../../../test/support/chip-truth.ts';
 import { connectTwin, type ConnectedTwin } from '../../../test/support/connected-twin.ts';
 import { couplingTruth } from '../../../test/support/coupling-truth.ts';
 import { twinCapabilities } from '../../../test/support/device-facts.ts';
@@ -69,6 +70,25 @@ describe('calibration mask', () => {
       readoutNoise_x: 0,
       fieldGain: 1,
     });
+  });
+
+  it('is not taken in by stuck bits of other couplings, which push in time with a suspect', async () => {
+    const worn = standingStill({ ...(await loadProfile('worn')), seed: 3 });
+    const { missing, stuckBits } = worn.couplings;
+    const couplings = {
+      ...worn.couplings,
+      missing: { ...missing, share: 0.03 },
+      stuckBits: { ...stuckBits, share: 0.03 },
+    };
+    const chip = await connectTwin({ units: 64, profile: { ...worn, couplings } });
+    try {
+      const { values } = await mask.run(chip.device, { seed: 1003 }, unwatched());
+      const planted = couplingTruth({ ...worn, couplings }, denseProgram(quantise(emptyModel(64)), 0.3, 1));
+      expect(planted.missing).toHaveLength(42);
+      expect(values).toMatchObject({ missing: planted.missing, open: [] });
+    } finally {
+      await chip.close();
+    }
   });
 });
 
